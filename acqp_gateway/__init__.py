@@ -1,0 +1,1 @@
+"""acqp-gateway: the acquirer's (ACQP's) side of Alipay+, from the signed request to the signed answer."""

@@ -1,0 +1,92 @@
+"""The one place where the parts are joined into the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, Response
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from werkzeug.exceptions import HTTPException
+
+from acqp_gateway.clients import ClientDirectory
+from acqp_gateway.clock import Clock, now
+from acqp_gateway.decoder.decoding import Decoder
+from acqp_gateway.operations.health import health_blueprint
+from acqp_gateway.protocol.gate import Gate, Interface
+from acqp_gateway.protocol.keyring import read_private_keys
+from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
+from acqp_gateway.protocol.wsgi import GateBeforeApplication
+from acqp_gateway.settings import Settings
+from acqp_gateway.store import migration
+from acqp_gateway.store.database import Store
+from acqp_gateway.store.decodes import Decodes
+
+
+def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
+    """The service as a WSGI application; made in each worker after the fork. Raises ConfigurationError."""
+    store = Store(settings.database_url, patience_s=settings.store_timeout_s, pool_size=4)
+    # A connection for each thread, so that nobody waits for one.
+    decodes = Decodes(store, pool_size=settings.threads)
+    app = Flask("acqp_gateway", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.register_error_handler(HTTPException, _in_plain_text)
+    app.register_blueprint(health_blueprint({"store": _store_check(store), "keys": _keys_check(settings)}))
+    app.wsgi_app = GateBeforeApplication(  # type: ignore[method-assign]  # the way Flask's documentation shows
+        _gate(settings, store, decodes, clock), app.wsgi_app
+    )
+    return app
+
+
+def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> Gate:
+    decoder = Decoder(decodes, acquirer_id=settings.acquirer_id, clock=clock)
+    directory = ClientDirectory(store, settings.keys_dir, settings.client_id)
+    return Gate(
+        interfaces=[
+            Interface(
+                api=USER_INITIATED_PAY_API,
+                path=settings.decode_path,
+                public_path=settings.signed_decode_path,
+                handle=decoder.handle,
+            )
+        ],
+        own_client_id=settings.client_id,
+        own_keys=read_private_keys(settings.keys_dir),
+        find_client=directory.find,
+        window_s=settings.request_time_window_s,
+        largest_body=settings.max_body_bytes,
+        may_pass=_rate_limit(settings.rate_limit),
+        clock=clock,
+    )
+
+
+def _rate_limit(rate: str) -> Callable[[str], bool]:
+    """Whether a client is within its rate; counted per worker."""
+    if not rate:
+        return lambda _client_id: True
+    limit = parse(rate)
+    limiter = MovingWindowRateLimiter(MemoryStorage())
+    return lambda client_id: limiter.hit(limit, client_id)
+
+
+def _store_check(store: Store) -> Callable[[], None]:
+    def check() -> None:
+        store.breaker.check()
+        migration.check(store)
+
+    return check
+
+
+def _keys_check(settings: Settings) -> Callable[[], None]:
+    def check() -> None:
+        read_private_keys(settings.keys_dir).require_any(settings.keys_dir)
+
+    return check
+
+
+def _in_plain_text(error: HTTPException) -> Response:
+    """What is no API is answered in one short line, never in HTML."""
+    response = Response(f"{error.code} {error.name}\n", status=error.code, mimetype="text/plain")
+    response.headers.extend(header for header in error.get_headers() if header[0] == "Allow")
+    return response

@@ -1,0 +1,1 @@
+"""An order and its private order code: placed, shown, closed, marked as paid."""

@@ -1,0 +1,1 @@
+"""The wire: headers, keys, signatures, message schemas. Knows Alipay+, nothing of our merchants or of Flask."""

@@ -1,0 +1,195 @@
+"""config/gateway.toml, then ACQP_* of the environment -> one frozen Settings.
+
+Every setting is a field here, with its default and its check; config/gateway.toml explains them to a person. A
+key, variable or value that is not understood stops whoever reads the settings, in one line that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from acqp_gateway.errors import SettingError
+
+DEFAULT_FILE = Path("config/gateway.toml")
+ENVIRONMENT_PREFIX = "ACQP_"
+_FILE_VARIABLE = "ACQP_CONFIG"
+
+HEALTH_PATHS = ("/healthz", "/readyz")
+
+Check = Callable[[Any], Any]
+
+
+def _identifier(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError("must be 1 to 64 letters, digits, dots, dashes or underscores")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text")
+    return value
+
+
+def _folder(value: Any) -> Path:
+    return Path(_text(value))
+
+
+def _number(lowest: float, highest: float) -> Check:
+    def check(value: Any) -> float:
+        number = float(value) if not isinstance(value, bool) else None
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"must be a number from {lowest:g} to {highest:g}")
+        return number
+
+    return check
+
+
+def _whole_number(lowest: int, highest: int) -> Check:
+    def check(value: Any) -> int:
+        number = int(value) if not isinstance(value, (bool, float)) else None
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        return number
+
+    return check
+
+
+def _bind(value: Any) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", _text(value))
+    if match is None or not 0 < int(match[2]) < 65536:
+        raise ValueError("must be an address and a port, such as 127.0.0.1:8000")
+    return str(value)
+
+
+def _path(value: Any) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", _text(value)) or value in HEALTH_PATHS:
+        raise ValueError(
+            "must be a path such as /aps/api/v1/payments/userInitiatedPay, without query or final slash"
+        )
+    return str(value)
+
+
+def _path_or_empty(value: Any) -> str:
+    return "" if value == "" else _path(value)
+
+
+def _code_url_prefix(value: Any) -> str:
+    if not re.fullmatch(r"https://[a-z0-9.-]+(:[0-9]+)?/281[0-9]{3}04[0-9]{4}", _text(value)) or len(value) > 256:
+        raise ValueError(
+            "must be https://<your registered domain>/281AAA04BBBB, where Alipay+ assigns AAA and you choose BBBB"
+        )
+    return str(value)
+
+
+def _rate(value: Any) -> str:
+    if value and not re.fullmatch(r"[1-9][0-9]{0,6}/(second|minute|hour)", str(value)):
+        raise ValueError("must be empty or a rate such as 200/second")
+    return str(value)
+
+
+def _log_level(value: Any) -> str:
+    if value not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return str(value)
+
+
+def _setting(default: Any, check: Check) -> Any:
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person configures; config/gateway.toml explains each. Times in seconds, sizes in bytes."""
+
+    database_url: str = _setting("sqlite:///var/gateway.db", _text)
+    bind: str = _setting("127.0.0.1:8000", _bind)
+    client_id: str = _setting("5YACQP0000000001", _identifier)
+    acquirer_id: str = _setting("2021228100000001", _identifier)
+    keys_dir: Path = _setting(Path("var/keys"), _folder)
+    sandbox_keys_dir: Path = _setting(Path("var/sandbox-keys"), _folder)
+    request_time_window_s: float = _setting(300.0, _number(0, 86_400))
+    max_body_bytes: int = _setting(65_536, _whole_number(1_024, 1_048_576))
+    code_url_prefix: str = _setting("https://pay.acqp.example/281006040001", _code_url_prefix)
+    decode_path: str = _setting("/aps/api/v1/payments/userInitiatedPay", _path)
+    public_decode_path: str = _setting("", _path_or_empty)
+    rate_limit: str = _setting("", _rate)
+    store_timeout_s: float = _setting(1.0, _number(0.1, 5))
+    workers: int = _setting(0, _whole_number(0, 256))
+    threads: int = _setting(8, _whole_number(1, 256))
+    log_level: str = _setting("info", _log_level)
+
+    @property
+    def signed_decode_path(self) -> str:
+        """The path that Alipay+ calls and signs; it differs from decode_path only behind a rewriting proxy."""
+        return self.public_decode_path or self.decode_path
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the gateway."""
+        host, _, port = self.bind.rpartition(":")
+        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 -- compared, not bound
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this process. Raises SettingError naming the file, key or variable that is wrong."""
+    environment = os.environ if environment is None else environment
+    known = {setting.name: setting for setting in fields(Settings)}
+    values: dict[str, Any] = {}
+    for origin, key, raw in [*_from_file(environment), *_from_environment(environment)]:
+        name = key.lower() if origin == "environment" else key
+        if name not in known:
+            raise SettingError(_unknown(origin, key, known))
+        values[name] = _checked(known[name], raw, _named(origin, key))
+    return Settings(**values)
+
+
+def _from_file(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    chosen = environment.get(_FILE_VARIABLE)
+    path = Path(chosen) if chosen else DEFAULT_FILE
+    if not chosen and not path.exists():
+        return []
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise SettingError(
+            f"{path}: cannot be read ({error.strerror}); {_FILE_VARIABLE} names this file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: not TOML ({error})") from None
+    return [(str(path), key, value) for key, value in content.items()]
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    return [
+        ("environment", name.removeprefix(ENVIRONMENT_PREFIX), value)
+        for name, value in sorted(environment.items())
+        if name.startswith(ENVIRONMENT_PREFIX) and name != _FILE_VARIABLE
+    ]
+
+
+def _named(origin: str, key: str) -> str:
+    return f"{ENVIRONMENT_PREFIX}{key}" if origin == "environment" else f"{key} in {origin}"
+
+
+def _unknown(origin: str, key: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(key.lower(), known, 1)
+    spelt = _named(origin, close[0].upper() if origin == "environment" else close[0]) if close else ""
+    hint = f"did you mean {spelt}?" if spelt else "config/gateway.toml lists all settings"
+    return f"{_named(origin, key)}: no such setting; {hint}"
+
+
+def _checked(setting: Field[Any], raw: Any, name: str) -> Any:
+    try:
+        return setting.metadata["check"](raw)
+    except (ValueError, TypeError) as error:
+        reason = str(error) if str(error).startswith("must") else "must be a number"
+        raise SettingError(f"{name}: {reason}, not {str(raw)[:80]!r}") from None

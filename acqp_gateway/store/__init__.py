@@ -1,0 +1,1 @@
+"""What is kept: clients, merchants, contracts, registrations, orders and decodes. SQLite or PostgreSQL."""

@@ -1,0 +1,201 @@
+"""The store itself: SQLite (embedded, the default) or PostgreSQL (production), behind one class."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.engine import URL
+
+from acqp_gateway.errors import SettingError, StoreBusy, StoreError, StoreUnavailable
+from acqp_gateway.store import deadline as store_deadline
+from acqp_gateway.store.breaker import Breaker
+
+#: How long a command of a person waits for the store, in seconds.
+PATIENCE_OF_COMMANDS_S = 30.0
+_SQLITE_BUSY_TIMEOUT_MS = 5000
+
+_POSTGRESQL_LOCK_NOT_AVAILABLE = "55P03"
+
+
+def read_url(text: str) -> URL:
+    """The database URL of the settings. Raises SettingError for a store that is neither of the two."""
+    try:
+        url = make_url(text)
+    except exc.ArgumentError:
+        raise SettingError(
+            "database_url: not a database URL; write sqlite:///var/gateway.db or"
+            " postgresql+psycopg2://user:password@host/database"
+        ) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg2")
+    if url.drivername == "sqlite" and not url.database:
+        raise SettingError("database_url: SQLite needs a file, such as sqlite:///var/gateway.db")
+    if url.drivername not in ("sqlite", "postgresql+psycopg2"):
+        raise SettingError(f"database_url: {url.drivername} is not supported; use sqlite or postgresql+psycopg2")
+    return url
+
+
+class Store:
+    """Connections to one store.
+
+    `patience_s` bounds in seconds everything that one block waits for the store. With `pool_size` threads and
+    connections, nobody waits for a connection. Make it after a fork, never before.
+    """
+
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_OF_COMMANDS_S, pool_size: int = 4) -> None:
+        self.url = read_url(url)
+        self.patience_s = patience_s
+        self.is_sqlite = self.url.drivername == "sqlite"
+        self.engine = (
+            _sqlite_engine(self.url, pool_size)
+            if self.is_sqlite
+            else _postgresql_engine(self.url, pool_size, patience_s)
+        )
+        self.breaker = Breaker(self.probe)
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """Where the embedded store lies; None for PostgreSQL."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    def require_file(self) -> None:
+        """Raise SettingError when the embedded store's file is not there: connecting would make an empty one."""
+        if self.sqlite_file is not None and not self.sqlite_file.exists():
+            raise SettingError(f"database_url: there is no store at {self.sqlite_file}; run: acqp-gateway init")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the store and changes nothing. Raises StoreUnavailable."""
+        with self._connection(store_reads_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of the block or nothing. Raises StoreUnavailable."""
+        with self._connection(store_reads_only=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _connection(self, **options: bool) -> Iterator[Connection]:
+        with (
+            store_deadline.deadline(self.patience_s),
+            translated_errors(),
+            self.engine.connect() as connection,
+            connection.execution_options(**options).begin(),
+        ):
+            yield connection
+
+    def probe(self) -> None:
+        """Whether a new connection can be made and can start to write. Raises StoreError."""
+        with store_deadline.deadline(self.patience_s), translated_errors():
+            if self.is_sqlite:
+                _probe_sqlite(self.url, self.patience_s)
+            else:
+                connection = self.engine.dialect.connect(**self._connect_arguments())
+                try:
+                    connection.cursor().execute("SELECT 1")
+                finally:
+                    connection.close()
+
+    def _connect_arguments(self) -> dict[str, Any]:
+        return dict(self.engine.dialect.create_connect_args(self.url)[1])
+
+    def forget_connections(self) -> None:
+        """Drop the pooled connections: after the store went away, they lead nowhere."""
+        self.engine.dispose()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.breaker.stop()
+        self.engine.dispose()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Within this block, what the drivers raise because of the store itself is a StoreError.
+
+    Broken constraints are not: they say something about what was written, and are judged where it is written.
+    """
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise StoreUnavailable("no connection became free in time") from error
+    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
+        raise as_store_error(error.orig or error) from error
+
+
+def as_store_error(error: BaseException) -> StoreError:
+    """What a driver's error means for us; its text may go to the log, never to a peer."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    if getattr(error, "pgcode", None) == _POSTGRESQL_LOCK_NOT_AVAILABLE:
+        return StoreBusy(text)
+    return StoreUnavailable(text)
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=5)
+    event.listen(engine, "connect", prepare_sqlite_connection)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def prepare_sqlite_connection(connection: Any, _record: Any) -> None:
+    """Durable, with foreign keys, and with transactions that we begin ourselves."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_SQLITE_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once when another wrote in between.
+    reads_only = connection.get_execution_options().get("store_reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _probe_sqlite(url: URL, patience_s: float) -> None:
+    try:
+        connection = sqlite3.connect(f"file:{url.database}?mode=rw", timeout=patience_s, uri=True)
+        try:
+            connection.isolation_level = None
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise as_store_error(error) from error
+
+
+def _postgresql_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
+    store_deadline.install()
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=patience_s,
+        connect_args={"options": postgresql_options(patience_s)},
+        pool_pre_ping=True,
+    )
+
+
+def postgresql_options(patience_s: float) -> str:
+    """Session settings: UTC, and no lock or idle transaction that outlives the one who waits for it."""
+    milliseconds = int(patience_s * 1000)
+    return (
+        f"-c timezone=UTC -c lock_timeout={max(100, milliseconds * 8 // 10)}"
+        f" -c statement_timeout={milliseconds + 1000}"
+        f" -c idle_in_transaction_session_timeout={milliseconds + 5000}"
+    )
+
+
+def described(url: URL) -> str:
+    """The store for a person: its URL without the password."""
+    return url.render_as_string(hide_password=True)

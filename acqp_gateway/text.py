@@ -1,0 +1,21 @@
+"""What a text must be to go over the wire and into the store alike."""
+
+from __future__ import annotations
+
+import re
+
+#: NUL and lone surrogates: JSON can say them, PostgreSQL cannot keep them.
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def fault_of(value: object, longest: int) -> str | None:
+    """What is wrong with a text that must have 1 to `longest` characters; None when nothing is."""
+    if not isinstance(value, str):
+        return "must be a string"
+    if not value:
+        return "must not be empty; leave it out instead"
+    if len(value) > longest:
+        return f"must not be longer than {longest} characters"
+    if _NOT_STORABLE.search(value):
+        return "must not contain NUL or a lone surrogate"
+    return None
