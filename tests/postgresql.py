@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from sqlalchemy import make_url
 
 _BIN_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
 
@@ -22,7 +23,9 @@ def binary(name: str) -> str:
     """The newest installed binary of this name."""
     found = shutil.which(name) if not _BIN_FOLDERS else str(_BIN_FOLDERS[-1] / name)
     if not found or not Path(found).exists():
-        raise RuntimeError(f"PostgreSQL's {name} is not installed; `make test` installs it, or: apt-get install postgresql")
+        raise RuntimeError(
+            f"PostgreSQL's {name} is not installed; `make test` installs it, or: apt-get install postgresql"
+        )
     return found
 
 
@@ -35,15 +38,27 @@ class PostgresqlServer:
         self.folder = Path(tempfile.mkdtemp(prefix="acqp-pg-"))
         if self._identity:
             os.chown(self.folder, self._identity["user"], self._identity["group"])
-        self._run(binary("initdb"), "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                  "--locale=C.UTF-8", "--no-sync")
+        self._run(
+            binary("initdb"),
+            "-D",
+            str(self.folder / "data"),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        )
         self._settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def _run(self, *command: str) -> None:
-        subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                       **self._identity)
+        subprocess.run(
+            command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **self._identity
+        )
 
     def start(self) -> None:
         """Start and wait until it answers."""
@@ -51,7 +66,10 @@ class PostgresqlServer:
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [binary("postgres"), "-D", str(self.folder / "data"), *options],
-            cwd=self.folder, stdout=log, stderr=log, **self._identity,
+            cwd=self.folder,
+            stdout=log,
+            stderr=log,
+            **self._identity,
         )
         log.close()
         deadline = time.monotonic() + 30
@@ -67,12 +85,13 @@ class PostgresqlServer:
     def _dsn(self, database: str) -> str:
         return f"host={self.folder} user=postgres dbname={database}"
 
-    def new_database(self) -> str:
-        """A fresh, empty database as a URL for the gateway."""
+    def new_database(self, template: str | None = None) -> str:
+        """A fresh database as a URL for the gateway: empty, or a copy of the one that `template` is the URL of."""
+        copied = f" TEMPLATE {make_url(template).database}" if template else ""
         name = f"test_{uuid.uuid4().hex[:12]}"
         connection = psycopg2.connect(self._dsn("postgres"))
         connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {name}")
+        connection.cursor().execute(f"CREATE DATABASE {name}{copied}")
         connection.close()
         return f"postgresql+psycopg2://postgres@/{name}?host={self.folder}"
 

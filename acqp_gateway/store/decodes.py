@@ -305,20 +305,20 @@ class _Path(Protocol):
 
 
 class _Compiled:
-    """A statement as text for the driver, with what turns values into the driver's and back."""
+    """A statement as text, written by `writer`, with what turns values into those of `driver` and back."""
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect)
+    def __init__(self, statement: ClauseElement, writer: Dialect, driver: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=writer)
         self.text: str = str(compiled)
         names: Sequence[str] = compiled.positiontup
         constants: dict[str, Any] = compiled.params
         self._binds: list[tuple[str, Any, Callable[[Any], Any] | None]] = [
-            (name, constants[name], compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+            (name, constants[name], compiled.binds[name].type.dialect_impl(driver).bind_processor(driver))
             for name in names
         ]
         self.argument_count = len(self._binds)
         columns = list(getattr(statement, "selected_columns", ()))
-        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        processors = [column.type.dialect_impl(driver).result_processor(driver, None) for column in columns]
         self._results = [(index, process) for index, process in enumerate(processors) if process is not None]
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
@@ -360,9 +360,9 @@ class _PostgresqlPath:
                 + " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
             },
         )
-        dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
-        self.look_up = _Compiled(_LOOK_UP, dialect)
-        self.steps = {name: _Compiled(statement, dialect) for name, statement in _STEPS.items()}
+        writer = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # untyped there
+        self.look_up = _Compiled(_LOOK_UP, writer, self.engine.dialect)
+        self.steps = {name: _Compiled(step, writer, self.engine.dialect) for name, step in _STEPS.items()}
 
     @contextmanager
     def transaction(self) -> Iterator[_Driver]:
@@ -462,8 +462,8 @@ class _SqlitePath:
         event.listen(self.engine, "connect", prepare_sqlite_connection)
         event.listen(self.engine, "connect", _do_not_wait)
         dialect = self.engine.dialect
-        self.look_up = _Compiled(_LOOK_UP, dialect)
-        self.steps = {name: _Compiled(statement, dialect) for name, statement in _STEPS.items()}
+        self.look_up = _Compiled(_LOOK_UP, dialect, dialect)
+        self.steps = {name: _Compiled(step, dialect, dialect) for name, step in _STEPS.items()}
 
     @contextmanager
     def transaction(self) -> Iterator[_Driver]:
