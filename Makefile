@@ -1,0 +1,52 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types tests lock bench clean
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.stamp ## Serve on 127.0.0.1:8000 with sample merchants, place an order and decode it once
+	@$(BIN)/acqp-gateway try-out
+
+test: lint types tests ## Everything: lint, types and all tests on SQLite and PostgreSQL
+
+lint: $(VENV)/test.stamp ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.stamp ## mypy, strict
+	$(BIN)/mypy
+
+tests: $(VENV)/test.stamp postgresql ## The tests alone
+	$(BIN)/pytest
+
+.PHONY: postgresql
+postgresql: # PostgreSQL's binaries, where they are missing; no server of the machine's own is started
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || bash tests/install-packages postgresql
+
+bench: $(VENV)/test.stamp postgresql ## Measure decodes/s against RSA signatures/s on this machine
+	@command -v wrk >/dev/null || bash tests/install-packages wrk
+	$(BIN)/python -m tests.benchmarks.decodes
+
+$(VENV)/run.stamp: config/requirements.txt setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r config/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test.stamp: config/requirements-test.txt setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r config/requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/run.stamp
+
+lock: ## Write both lock files anew from setup.cfg (needs uv)
+	uv pip compile -q setup.py --extra build --generate-hashes --python-version 3.11 --no-emit-index-url --no-header -o config/requirements.txt
+	uv pip compile -q setup.py --extra test --extra build --generate-hashes --python-version 3.11 --no-emit-index-url --no-header -c config/requirements.txt -o config/requirements-test.txt
+
+clean: ## Remove the virtual environment and everything that was made here
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
