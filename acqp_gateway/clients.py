@@ -62,6 +62,7 @@ class ClientDirectory:
                 self._store.breaker.trip(str(error))
             if self._clients is None:
                 raise
+            self._look_again_at = time.monotonic() + LOOK_AGAIN_AFTER_S
             _log.warning("clients could not be read again: %s", error)
         finally:
             self._lock.release()

@@ -1,4 +1,4 @@
-"""The gateway as it runs in production: gunicorn with config/gunicorn.conf.py, on loopback, in a process of its own."""
+"""The gateway as it runs in production: gunicorn with config/gunicorn.conf.py, on loopback."""
 
 from __future__ import annotations
 
@@ -46,14 +46,21 @@ def environment(database_url: str, keys: Keys, port: int, **more: str) -> dict[s
 class GatewayProcess:
     """gunicorn's master and its workers."""
 
-    def __init__(self, settings: Mapping[str, str], *, cwd: Path = ROOT) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        *,
+        cwd: Path = ROOT,
+        configuration: str = "config/gunicorn.conf.py",
+        application: str = "wsgi:app",
+    ) -> None:
         self.environment = dict(settings)
         host, _, port = self.environment["ACQP_BIND"].rpartition(":")
         self.address = (host, int(port))
         self.url = f"http://{host}:{port}"
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"],
+            [sys.executable, "-m", "gunicorn", "-c", configuration, application],
             cwd=cwd,
             env=self.environment,
             stdout=self._log,

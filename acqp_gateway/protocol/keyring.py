@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 import re
 import stat
@@ -47,6 +48,11 @@ SMALLEST_KEY_BITS = 2048
 _LARGEST_KEY_FILE_BYTES = 64 * 1024
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
+_NEXT_STEP = {
+    OWN_KEY_PREFIX: "run: acqp-gateway init",
+    ALIPAYPLUS_KEY_PREFIX: "save Alipay+'s public key there, or for a trial run: acqp-gateway init --sandbox",
+}
+
 Key = TypeVar("Key", RSAPrivateKey, RSAPublicKey)
 
 
@@ -72,7 +78,7 @@ class VersionedKeys(Generic[Key]):
     def require_any(self, folder: Path) -> list[Key]:
         """The keys, of which there must be one at least. Raises KeyFileError naming the folder where they lie."""
         if not self.by_version:
-            raise KeyFileError(f"{folder}: holds no {self.prefix}-<version>.pem; run: acqp-gateway init")
+            raise KeyFileError(f"{folder}: holds no {self.prefix}-<version>.pem; {_NEXT_STEP[self.prefix]}")
         return list(self.by_version.values())
 
 
@@ -120,7 +126,7 @@ def read_private_key(path: Path) -> RSAPrivateKey:
 def read_public_key(path: Path) -> RSAPublicKey:
     """One public key. Raises KeyFileError when the file holds no such key."""
     content = _read(path, secret=False)
-    if b"PRIVATE KEY" in content:
+    if _is_private(content):
         raise KeyFileError(f"{path}: holds a private key where a public key belongs; put the public half there")
     try:
         if b"-----BEGIN" in content:
@@ -135,6 +141,16 @@ def read_public_key(path: Path) -> RSAPublicKey:
         raise KeyFileError(f"{path}: holds a public key that is not RSA")
     _check_size(path, key.key_size)
     return key
+
+
+def _is_private(content: bytes) -> bool:
+    if b"-----BEGIN" in content:
+        return b"PRIVATE KEY" in content
+    try:
+        load_der_private_key(base64.b64decode(content, validate=True), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error):
+        return False
+    return True
 
 
 def _read(path: Path, *, secret: bool) -> bytes:
@@ -175,6 +191,9 @@ def write_new_file(path: Path, content: bytes, *, mode: int) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be written ({error.strerror}: {path.parent})") from None
+    try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise KeyFileError(f"{path}: exists already and is never overwritten") from None
@@ -192,6 +211,11 @@ def public_pem(key: RSAPublicKey) -> bytes:
 def public_line(key: RSAPublicKey) -> str:
     """A public key as one line of base64 (SPKI DER), the form that Alipay+'s Developer Center asks for."""
     return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode("ascii")
+
+
+def fingerprint(key: RSAPublicKey) -> str:
+    """SHA-256 of a public key (SPKI DER) in hexadecimal, for two people to compare."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def same_key(one: RSAPublicKey, other: RSAPublicKey) -> bool:

@@ -49,6 +49,10 @@ class Breaker:
                 self._probe()
             except StoreError:
                 continue
+            except Exception:
+                # A probe that fails in a new way is no reason never to probe again.
+                _log.exception("the probe of the store failed unexpectedly")
+                continue
             with self._lock:
                 self._open_because = None
             _log.warning("store available again")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 
@@ -92,22 +93,14 @@ class Store:
 
     def probe(self) -> None:
         """Whether a new connection can be made and can start to write. Raises StoreError."""
-        with store_deadline.deadline(self.patience_s), translated_errors():
-            if self.is_sqlite:
-                _probe_sqlite(self.url, self.patience_s)
-            else:
-                connection = self.engine.dialect.connect(**self._connect_arguments())
-                try:
-                    connection.cursor().execute("SELECT 1")
-                finally:
-                    connection.close()
-
-    def _connect_arguments(self) -> dict[str, Any]:
-        return dict(self.engine.dialect.create_connect_args(self.url)[1])
-
-    def forget_connections(self) -> None:
-        """Drop the pooled connections: after the store went away, they lead nowhere."""
-        self.engine.dispose()
+        with store_deadline.deadline(self.patience_s):
+            try:
+                if self.is_sqlite:
+                    _probe_sqlite(self.url, self.patience_s)
+                else:
+                    _probe_postgresql(self.engine)
+            except (sqlite3.Error, psycopg2.Error) as error:
+                raise as_store_error(error) from error
 
     def close(self) -> None:
         """Give all connections back."""
@@ -126,6 +119,11 @@ def translated_errors() -> Iterator[None]:
     except exc.TimeoutError as error:
         raise StoreUnavailable("no connection became free in time") from error
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
+        raise as_store_error(error.orig or error) from error
+    except exc.DatabaseError as error:
+        # SQLite says so, by this very class, of a file that is no database or is damaged.
+        if type(error) is not exc.DatabaseError:
+            raise
         raise as_store_error(error.orig or error) from error
 
 
@@ -162,16 +160,23 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _probe_sqlite(url: URL, patience_s: float) -> None:
+    connection = sqlite3.connect(f"file:{url.database}?mode=rw", timeout=patience_s, uri=True)
     try:
-        connection = sqlite3.connect(f"file:{url.database}?mode=rw", timeout=patience_s, uri=True)
-        try:
-            connection.isolation_level = None
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise as_store_error(error) from error
+        connection.isolation_level = None
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+def _probe_postgresql(engine: Engine) -> None:
+    # Past the pool: its connections lead to where the store was.
+    arguments: dict[str, Any] = dict(engine.dialect.create_connect_args(engine.url)[1])
+    connection = psycopg2.connect(**arguments)
+    try:
+        connection.cursor().execute("SELECT 1")
+    finally:
+        connection.close()
 
 
 def _postgresql_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
@@ -197,5 +202,6 @@ def postgresql_options(patience_s: float) -> str:
 
 
 def described(url: URL) -> str:
-    """The store for a person: its URL without the password."""
-    return url.render_as_string(hide_password=True)
+    """The store for a person: its URL without the password, wherever in it that stands."""
+    shown = url.difference_update_query([name for name in url.query if "password" in name.lower()])
+    return shown.render_as_string(hide_password=True)

@@ -164,7 +164,7 @@ def _approved(*conditions: Any) -> Any:
 
 _psp_id = bindparam("psp_id", type_=mpps.c.psp_id.type)
 
-_LOOK_UP = (
+_EVERYTHING_ABOUT_A_CODE = (
     select(
         *(orders.c[name] for name in Order._fields),
         *_place_columns(merchants, "merchant_id"),
@@ -186,8 +186,9 @@ _LOOK_UP = (
         .outerjoin(contracts, contracts.c.merchant_id == orders.c.merchant_id)
     )
     .where(orders.c.code_value == bindparam("code", type_=orders.c.code_value.type))
-    .with_for_update(of=orders, key_share=True)
 )
+
+_LOOK_UP = _EVERYTHING_ABOUT_A_CODE.with_for_update(of=orders, key_share=True)
 
 _RECORD = insert(decodes).values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
 
@@ -260,6 +261,13 @@ class DecodeTransaction:
         if expired:
             steps.append(("expire", {"code": attempt.code_value, "expired_at": attempt.decoded_at}))
         self._driver.run_and_commit(steps)
+
+
+def look_ahead(store: Store, code_value: str, psp_id: str | None) -> CodeOnRecord | None:
+    """What a decode would find now; nothing is locked, recorded or pinned. Raises StoreUnavailable."""
+    with store.reading() as connection:
+        rows = connection.execute(_EVERYTHING_ABOUT_A_CODE, {"code": code_value, "psp_id": psp_id}).all()
+    return _code_on_record(rows) if rows else None
 
 
 _ORDER_END = len(Order._fields)

@@ -130,21 +130,23 @@ def add(store: Store, new: NewMerchant, *, at: datetime) -> None:
 
 def add_all(store: Store, new: Iterable[NewMerchant], *, at: datetime) -> None:
     """Enter merchants, all or none. Raises AlreadyOnRecord naming the first id that is taken."""
-    with store.writing() as connection:
-        for merchant in new:
-            if _find(connection, merchant.merchant_id) is not None:
-                raise AlreadyOnRecord(
-                    f"merchant {merchant.merchant_id} is on record already;"
-                    f" see: acqp-gateway merchants show {merchant.merchant_id}"
-                )
-            try:
-                connection.execute(
-                    insert(merchants).values(**asdict(merchant), added_at=at, status="ACTIVE", status_since=at)
-                )
-            except IntegrityError:
-                raise AlreadyOnRecord(
-                    f"merchant {merchant.merchant_id} is being entered by somebody else"
-                ) from None
+    rows = [{**asdict(merchant), "added_at": at, "status": "ACTIVE", "status_since": at} for merchant in new]
+    if not rows:
+        return
+    try:
+        with store.writing() as connection:
+            # One statement for all: a row at a time, a large import would outlast the store's patience.
+            connection.execute(insert(merchants), rows)
+    except IntegrityError:
+        raise AlreadyOnRecord(_taken(store, [row["merchant_id"] for row in rows])) from None
+
+
+def _taken(store: Store, merchant_ids: Sequence[str]) -> str:
+    known = known_ids(store, merchant_ids)
+    taken = next((merchant_id for merchant_id in merchant_ids if merchant_id in known), None)
+    if taken is None:
+        return "a merchant id appears twice; each merchant needs an id of its own"
+    return f"merchant {taken} is on record already; see: acqp-gateway merchants show {taken}"
 
 
 def known_ids(store: Store, merchant_ids: Iterable[str]) -> set[str]:
@@ -199,10 +201,13 @@ def change(store: Store, merchant_id: str, members: Mapping[str, Any]) -> None:
     with store.writing() as connection:
         require_merchant(connection, merchant_id)
         has_stores = connection.execute(
-            select(func.count()).where(stores.c.merchant_id == merchant_id)
+            select(func.count()).where(stores.c.merchant_id == merchant_id, stores.c.status != "CLOSED")
         ).scalar_one()
         if members.get("sells") == "ONLINE" and has_stores:
-            raise IllegalState(f"merchant {merchant_id} has stores and cannot sell ONLINE alone")
+            raise IllegalState(
+                f"merchant {merchant_id} has stores and cannot sell ONLINE alone;"
+                f" close them first, see: acqp-gateway stores list --merchant {merchant_id}"
+            )
         connection.execute(update(merchants).where(merchants.c.merchant_id == merchant_id).values(**members))
 
 
@@ -278,7 +283,10 @@ def add_store(store: Store, new: NewStore, *, at: datetime) -> None:
                 )
             connection.execute(insert(stores).values(**asdict(new), added_at=at, status="ACTIVE", status_since=at))
     except IntegrityError:
-        raise AlreadyOnRecord(f"merchant {new.merchant_id} has a store {new.store_id} on record already") from None
+        raise AlreadyOnRecord(
+            f"merchant {new.merchant_id} has a store {new.store_id} on record already;"
+            f" see: acqp-gateway stores list --merchant {new.merchant_id}"
+        ) from None
 
 
 def listed_stores(store: Store, merchant_id: str | None = None, *, limit: int = 1000) -> Sequence[Row[Any]]:
@@ -348,7 +356,10 @@ def end_contract(store: Store, contract_id: int, *, at: datetime) -> None:
         if row is None:
             raise NotOnRecord(f"no contract {contract_id} on record; see: acqp-gateway contracts list")
         if row.in_force_to is not None and row.in_force_to <= at:
-            raise IllegalState(f"contract {contract_id} has ended already, at {row.in_force_to.isoformat()}")
+            raise IllegalState(
+                f"contract {contract_id} has ended already, at {row.in_force_to.isoformat()};"
+                f" see: acqp-gateway contracts list --merchant {row.merchant_id}"
+            )
         connection.execute(
             update(contracts)
             .where(contracts.c.contract_id == contract_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import AlreadyOnRecord, IllegalState, NotOnRecord
@@ -61,10 +61,16 @@ def listed(
     *,
     merchant_id: str | None = None,
     reference_order_id: str | None = None,
+    code_value: str | None = None,
     state: str | None = None,
+    at: datetime | None = None,
     limit: int = 50,
 ) -> Sequence[Row[Any]]:
-    """Orders, the newest first, at most `limit`. Raises NotOnRecord for an unknown merchant."""
+    """Orders, the newest first, at most `limit`. Raises NotOnRecord for an unknown merchant.
+
+    `state` is the one written down; with `at`, the one that holds at that time: an order past its time is
+    EXPIRED before anybody writes so.
+    """
     query = select(orders).order_by(orders.c.placed_at.desc(), orders.c.payment_request_id).limit(limit)
     with store.reading() as connection:
         if merchant_id is not None:
@@ -72,9 +78,26 @@ def listed(
             query = query.where(orders.c.merchant_id == merchant_id)
         if reference_order_id is not None:
             query = query.where(orders.c.reference_order_id == reference_order_id)
+        if code_value is not None:
+            query = query.where(orders.c.code_value == code_value)
         if state is not None:
-            query = query.where(orders.c.state == state)
+            query = query.where(orders.c.state == state if at is None else _in_state_at(state, at))
         return connection.execute(query).all()
+
+
+def _in_state_at(state: str, at: datetime) -> ColumnElement[bool]:
+    if state == "OPEN":
+        return and_(orders.c.state == "OPEN", orders.c.expires_at > at)
+    if state == "EXPIRED":
+        return or_(orders.c.state == "EXPIRED", and_(orders.c.state == "OPEN", orders.c.expires_at <= at))
+    return orders.c.state == state
+
+
+def taken_codes(store: Store, code_values: Iterable[str]) -> set[str]:
+    """Which of these codes belong to an order already; for a few hundred at a time."""
+    with store.reading() as connection:
+        query = select(orders.c.code_value).where(orders.c.code_value.in_(list(code_values)))
+        return set(connection.execute(query).scalars())
 
 
 def move(
@@ -102,7 +125,10 @@ def move(
         found = _require(connection, payment_request_id)
         if found.state == to_state:
             return False
-        raise IllegalState(f"order {payment_request_id} is {found.state} and cannot become {to_state}")
+        raise IllegalState(
+            f"order {payment_request_id} is {found.state} and cannot become {to_state};"
+            f" see: acqp-gateway orders show {payment_request_id}"
+        )
 
 
 def listed_decodes(
