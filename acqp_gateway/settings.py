@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from acqp_gateway.errors import SettingError
 
@@ -101,6 +102,20 @@ def _log_level(value: Any) -> str:
     return str(value)
 
 
+def _loopback_bind(value: Any) -> str:
+    if not _bind(value).startswith(("127.", "[::1]:", "localhost:")):
+        raise ValueError("must be an address of this machine alone, such as 127.0.0.1:8100")
+    return str(value)
+
+
+def _base_url(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if parts.scheme not in (("http", "https") if local else ("https",)) or not parts.hostname or parts.query:
+        raise ValueError("must be https://host or https://host/path; http:// only to 127.0.0.1")
+    return str(value).rstrip("/")
+
+
 def _setting(default: Any, check: Check) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -125,11 +140,21 @@ class Settings:
     workers: int = _setting(0, _whole_number(0, 256))
     threads: int = _setting(8, _whole_number(1, 256))
     log_level: str = _setting("info", _log_level)
+    alipayplus_url: str = _setting("http://127.0.0.1:8100", _base_url)
+    notify_registration_path: str = _setting("/aps/api/v1/merchants/notifyRegistrationStatus", _path)
+    public_notify_registration_path: str = _setting("", _path_or_empty)
+    sandbox_bind: str = _setting("127.0.0.1:8100", _loopback_bind)
+    sandbox_dir: Path = _setting(Path("var/sandbox"), _folder)
 
     @property
     def signed_decode_path(self) -> str:
         """The path that Alipay+ calls and signs; it differs from decode_path only behind a rewriting proxy."""
         return self.public_decode_path or self.decode_path
+
+    @property
+    def signed_notify_registration_path(self) -> str:
+        """The path of notifyRegistrationStatus that Alipay+ calls and signs."""
+        return self.public_notify_registration_path or self.notify_registration_path
 
     @property
     def url(self) -> str:

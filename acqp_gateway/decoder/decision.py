@@ -26,7 +26,7 @@ from acqp_gateway.store.decodes import CodeOnRecord, Contract, Order, Standing
 from acqp_gateway.store.tables import IN_STORE_ORDER_CODE, KYB_LEVELS
 
 _ACTIVE = "ACTIVE"
-_CLOSED_STATES = ("PAID", "CLOSED", "CANCELLED")
+_UNPAID_STATES = ("OPEN", "EXPIRED")
 
 
 def decide(record: CodeOnRecord | None, now: datetime) -> tuple[CodeOnRecord, Contract]:
@@ -53,7 +53,7 @@ def decide(record: CodeOnRecord | None, now: datetime) -> tuple[CodeOnRecord, Co
 
 
 def _check_state(order: Order, now: datetime) -> None:
-    if order.state in _CLOSED_STATES:
+    if order.state not in _UNPAID_STATES:
         raise OrderClosed(f"order_{order.state.lower()}")
     if order.state == "EXPIRED" or now >= order.expires_at:
         raise CodeExpired

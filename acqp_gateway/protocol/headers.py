@@ -10,11 +10,13 @@ import base64
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from acqp_gateway.errors import SignatureInvalid
 
 ALGORITHM = "RSA256"
+
+_PERCENT_ENCODED = str.maketrans({"+": "%2B", "/": "%2F", "=": "%3D"})
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
 _FRACTION_AND_ZONE = r"(?:[.,]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)"
@@ -73,7 +75,7 @@ def write_signature(signature: bytes, key_version: str, *, blank_after_comma: bo
     Answers have a blank after each comma and requests have none: some readers need it, some do not trim.
     """
     comma = ", " if blank_after_comma else ","
-    value = quote(base64.b64encode(signature), safe="")
+    value = base64.b64encode(signature).decode("ascii").translate(_PERCENT_ENCODED)
     return f"algorithm={ALGORITHM}{comma}keyVersion={key_version}{comma}signature={value}"
 
 

@@ -78,8 +78,13 @@ class VersionedKeys(Generic[Key]):
     def require_any(self, folder: Path) -> list[Key]:
         """The keys, of which there must be one at least. Raises KeyFileError naming the folder where they lie."""
         if not self.by_version:
-            raise KeyFileError(f"{folder}: holds no {self.prefix}-<version>.pem; {_NEXT_STEP[self.prefix]}")
+            raise KeyFileError(no_key_text(folder, self.prefix))
         return list(self.by_version.values())
+
+
+def no_key_text(folder: Path, prefix: str) -> str:
+    """What to tell a person whose folder lacks a key, with the next step."""
+    return f"{folder}: holds no {prefix}-<version>.pem; {_NEXT_STEP[prefix]}"
 
 
 def read_private_keys(folder: Path, prefix: str = OWN_KEY_PREFIX) -> VersionedKeys[RSAPrivateKey]:
@@ -103,6 +108,11 @@ def key_files(folder: Path, prefix: str) -> list[tuple[str, Path]]:
             raise KeyFileError(f"{path}: the key version in the file's name must be a number such as 1")
         found.append((version, path))
     return found
+
+
+def next_version(folder: Path, prefix: str) -> str:
+    """The key version after the highest `<prefix>-<version>.pem` of a folder. Raises KeyFileError."""
+    return str(max((int(version) for version, _ in key_files(folder, prefix)), default=0) + 1)
 
 
 def read_private_key(path: Path) -> RSAPrivateKey:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_options_header
+import re
+
+from werkzeug.http import parse_options_header
 
 JSON = "application/json"
 
@@ -20,8 +21,21 @@ def is_unencoded(content_encoding: str) -> bool:
 
 
 def accepts_json(accept: str) -> bool:
-    """Whether an Accept header lets us answer in JSON."""
+    """Whether an Accept header lets us answer in JSON: the narrowest range that JSON lies in decides.
+
+    Parameters other than q do not matter, and "*" alone, which Java sends by itself, means any type.
+    """
     if accept in ("*/*", JSON):
         return True
-    accepted = parse_accept_header(accept, MIMEAccept)
-    return accepted.quality(JSON) > 0
+    narrowest, accepted = -1, False
+    for item in accept.lower().split(","):
+        media_range, *parameters = (part.strip() for part in item.split(";"))
+        if media_range in _RANGES:
+            wanted = not any(_WEIGHT_ZERO.fullmatch(parameter) for parameter in parameters)
+            narrowest, accepted = max((narrowest, accepted), (_RANGES[media_range], wanted))
+    return accepted
+
+
+#: The ranges that JSON lies in, each with how narrow it is.
+_RANGES = {"*": 0, "*/*": 0, "application/*": 1, JSON: 2}
+_WEIGHT_ZERO = re.compile(r"q\s*=\s*(0(\.0*)?|\.0+)")

@@ -349,12 +349,23 @@ def listed_contracts(store: Store, merchant_id: str | None = None, *, limit: int
         return connection.execute(query).all()
 
 
+def get_contract(store: Store, contract_id: int) -> Row[Any]:
+    """One contract. Raises NotOnRecord."""
+    with store.reading() as connection:
+        return _require_contract(connection, contract_id)
+
+
+def _require_contract(connection: Connection, contract_id: int) -> Row[Any]:
+    row = connection.execute(select(contracts).where(contracts.c.contract_id == contract_id)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"no contract {contract_id} on record; see: acqp-gateway contracts list")
+    return row
+
+
 def end_contract(store: Store, contract_id: int, *, at: datetime) -> None:
     """End a contract at a time. Raises NotOnRecord, and IllegalState when it has ended already."""
     with store.writing() as connection:
-        row = connection.execute(select(contracts).where(contracts.c.contract_id == contract_id)).one_or_none()
-        if row is None:
-            raise NotOnRecord(f"no contract {contract_id} on record; see: acqp-gateway contracts list")
+        row = _require_contract(connection, contract_id)
         if row.in_force_to is not None and row.in_force_to <= at:
             raise IllegalState(
                 f"contract {contract_id} has ended already, at {row.in_force_to.isoformat()};"

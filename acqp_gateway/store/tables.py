@@ -94,6 +94,11 @@ def _status_columns() -> list[Any]:
     ]
 
 
+def _store_key() -> Column[Any]:
+    # NULLs are never equal to an index: the merchant's own standing has the empty key.
+    return Column("store_key", String(32), Computed("COALESCE(store_id, '')", persisted=True), nullable=False)
+
+
 def _address_columns() -> list[Column[Any]]:
     return [
         Column("region", String(2)),
@@ -177,8 +182,7 @@ registrations = Table(
     Column("registration_id", _BigSerial, Identity(), primary_key=True),
     Column("merchant_id", String(64), ForeignKey("merchants.merchant_id"), nullable=False),
     Column("store_id", String(32)),
-    # NULLs are never equal to an index: the merchant's own standing has the empty key.
-    Column("store_key", String(32), Computed("COALESCE(store_id, '')", persisted=True), nullable=False),
+    _store_key(),
     # As Alipay+ wrote them: names and statuses are open lists.
     Column("psp_name", String(256), nullable=False),
     Column("product_code", String(128), nullable=False),
@@ -242,4 +246,76 @@ decodes = Table(
     Column("reason", String(64), nullable=False),
     Column("duration_us", Integer, nullable=False),
     Index(None, "code_value"),
+)
+
+registration_requests = Table(
+    "registration_requests",
+    metadata,
+    Column("request_number", _BigSerial, Identity(), primary_key=True),
+    Column("registration_request_id", String(64), nullable=False, unique=True),
+    Column("merchant_id", String(64), ForeignKey("merchants.merchant_id"), nullable=False),
+    Column("store_id", String(32)),
+    _store_key(),
+    Column("added_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["merchant_id", "store_id"], ["stores.merchant_id", "stores.store_id"]),
+    Index(None, "merchant_id", "store_key"),
+)
+
+#: One row for each merchant, or merchant at a store, whose standing is asked about or told.
+standings = Table(
+    "standings",
+    metadata,
+    Column("standing_id", _BigSerial, Identity(), primary_key=True),
+    Column("merchant_id", String(64), ForeignKey("merchants.merchant_id"), nullable=False),
+    Column("store_id", String(32)),
+    _store_key(),
+    Column("collective_status", String(256)),
+    # The time of Alipay+'s own clock on what stands: older news never replaces newer.
+    Column("answered_at", UtcTime),
+    Column("asked_at", UtcTime),
+    # Whoever asks holds a lease, so that a second run asks nobody twice.
+    Column("claimed_by", String(64)),
+    Column("claimed_until", UtcTime),
+    ForeignKeyConstraint(["merchant_id", "store_id"], ["stores.merchant_id", "stores.store_id"]),
+    Index(None, "merchant_id", "store_key", unique=True),
+    Index(None, "asked_at"),
+)
+
+check_runs = Table(
+    "check_runs",
+    metadata,
+    Column("run_id", _BigSerial, Identity(), primary_key=True),
+    Column("source", String(128), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Index(None, "source"),
+)
+
+#: Every question and every notification, whatever came of it.
+registration_checks = Table(
+    "registration_checks",
+    metadata,
+    Column("check_id", _BigSerial, Identity(), primary_key=True),
+    Column("run_id", _BigSerial),
+    Column("kind", String(16), nullable=False),
+    Column("triggered_by", String(64), nullable=False),
+    Column("asked_how", String(16), nullable=False),
+    # As asked or told: what a notification names need not be on record.
+    Column("merchant_id", String(64)),
+    Column("store_id", String(32)),
+    Column("registration_request_id", String(64)),
+    Column("started_at", UtcTime, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("result_code", String(64)),
+    Column("collective_status", String(256)),
+    Column("said", String(512), nullable=False),
+    Column("applied", Boolean, nullable=False),
+    Column("needs_person", Boolean, nullable=False),
+    Column("raw_answer", LargeBinary),
+    _one_of("kind", ("INQUIRY", "NOTIFICATION")),
+    Index(None, "merchant_id", "store_id"),
+    Index(None, "registration_request_id"),
+    Index(None, "run_id"),
 )

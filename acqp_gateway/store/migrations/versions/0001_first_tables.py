@@ -129,12 +129,8 @@ def _create_tables() -> None:
             "product IN ('IN_STORE_ORDER_CODE', 'IN_STORE_PAYMENT_CODE', 'IN_STORE_ENTRY_CODE', 'CASHIER_PAYMENT', 'AGREEMENT_PAYMENT')",
             name=op.f("ck_contracts_product"),
         ),
-        sa.CheckConstraint(
-            "required_kyb_level IN ('BASIC', 'FULL')", name=op.f("ck_contracts_required_kyb_level")
-        ),
-        sa.CheckConstraint(
-            "in_force_to IS NULL OR in_force_to >= in_force_from", name=op.f("ck_contracts_in_force")
-        ),
+        sa.CheckConstraint("required_kyb_level IN ('BASIC', 'FULL')", name=op.f("ck_contracts_required_kyb_level")),
+        sa.CheckConstraint("in_force_to IS NULL OR in_force_to >= in_force_from", name=op.f("ck_contracts_in_force")),
         sa.CheckConstraint("largest_amount > 0", name=op.f("ck_contracts_largest_amount")),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"], name=op.f("fk_contracts_merchants")),
         sa.PrimaryKeyConstraint("contract_id", name=op.f("pk_contracts")),
@@ -227,9 +223,7 @@ def _create_tables() -> None:
             ["stores.merchant_id", "stores.store_id"],
             name=op.f("fk_registrations_stores"),
         ),
-        sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchants.merchant_id"], name=op.f("fk_registrations_merchants")
-        ),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"], name=op.f("fk_registrations_merchants")),
         sa.PrimaryKeyConstraint("registration_id", name=op.f("pk_registrations")),
     )
     op.create_index(
