@@ -16,8 +16,10 @@ from acqp_gateway.decoder.decoding import Decoder
 from acqp_gateway.operations.health import health_blueprint
 from acqp_gateway.protocol.gate import Gate, Interface
 from acqp_gateway.protocol.keyring import read_private_keys
+from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.wsgi import GateBeforeApplication
+from acqp_gateway.registration.notifications import Notifications
 from acqp_gateway.settings import Settings
 from acqp_gateway.store import migration
 from acqp_gateway.store.database import Store
@@ -26,13 +28,15 @@ from acqp_gateway.store.decodes import Decodes
 
 def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
     """The service as a WSGI application; made in each worker after the fork. Raises ConfigurationError."""
-    store = Store(settings.database_url, patience_s=settings.store_timeout_s, pool_size=4)
+    store = Store(
+        settings.database_url, patience_s=settings.store_timeout_s, pool_size=settings.threads, guarded=True
+    )
     # A connection for each thread, so that nobody waits for one.
     decodes = Decodes(store, pool_size=settings.threads)
     app = Flask("acqp_gateway", static_folder=None)
     app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, _in_plain_text)
-    app.register_blueprint(health_blueprint({"store": _store_check(store), "keys": _keys_check(settings)}))
+    app.register_blueprint(health_blueprint({"store": lambda: migration.check(store), "keys": _keys_check(settings)}))
     app.wsgi_app = GateBeforeApplication(  # type: ignore[method-assign]  # the way Flask's documentation shows
         _gate(settings, store, decodes, clock), app.wsgi_app
     )
@@ -49,7 +53,13 @@ def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> G
                 path=settings.decode_path,
                 public_path=settings.signed_decode_path,
                 handle=decoder.handle,
-            )
+            ),
+            Interface(
+                api=NOTIFY_REGISTRATION_STATUS_API,
+                path=settings.notify_registration_path,
+                public_path=settings.signed_notify_registration_path,
+                handle=Notifications(store, clock=clock).handle,
+            ),
         ],
         own_client_id=settings.client_id,
         own_keys=read_private_keys(settings.keys_dir),
@@ -68,14 +78,6 @@ def _rate_limit(rate: str) -> Callable[[str], bool]:
     limit = parse(rate)
     limiter = MovingWindowRateLimiter(MemoryStorage())
     return lambda client_id: limiter.hit(limit, client_id)
-
-
-def _store_check(store: Store) -> Callable[[], None]:
-    def check() -> None:
-        store.breaker.check()
-        migration.check(store)
-
-    return check
 
 
 def _keys_check(settings: Settings) -> Callable[[], None]:

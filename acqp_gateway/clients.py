@@ -58,8 +58,6 @@ class ClientDirectory:
                 self._clients = self._read()
                 self._look_again_at = time.monotonic() + LOOK_AGAIN_AFTER_S
         except StoreError as error:
-            if isinstance(error, StoreUnavailable):
-                self._store.breaker.trip(str(error))
             if self._clients is None:
                 raise
             self._look_again_at = time.monotonic() + LOOK_AGAIN_AFTER_S
@@ -68,7 +66,6 @@ class ClientDirectory:
             self._lock.release()
 
     def _read(self) -> dict[str, Client]:
-        self._store.breaker.check()
         return {
             row.client_id: Client(row.client_id, row.enabled, self._keys_of(row.client_id))
             for row in clients.listed(self._store)

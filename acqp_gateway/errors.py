@@ -227,6 +227,8 @@ class CallFailed(GatewayError):
     """A call to somebody else brought no answer to believe; the text says what to do."""
 
     reason = "call_failed"
+    #: What came back, where anything did, for the record.
+    answer: bytes | None = None
 
 
 class CallNotSent(CallFailed):

@@ -22,6 +22,9 @@ DEFAULT_FILE = Path("config/gateway.toml")
 ENVIRONMENT_PREFIX = "ACQP_"
 _FILE_VARIABLE = "ACQP_CONFIG"
 
+#: A server bound to any address is reached at this machine's own.
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # compared, not bound
+
 HEALTH_PATHS = ("/healthz", "/readyz")
 
 Check = Callable[[Any], Any]
@@ -70,11 +73,14 @@ def _bind(value: Any) -> str:
     return str(value)
 
 
+def _is_below_health(path: str) -> bool:
+    """The gate takes whatever begins like one of its APIs, and would take a health address with it."""
+    return f"/{path.split('/')[1].lower()}" in HEALTH_PATHS
+
+
 def _path(value: Any) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", _text(value)) or value in HEALTH_PATHS:
-        raise ValueError(
-            "must be a path such as /aps/api/v1/payments/userInitiatedPay, without query or final slash"
-        )
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", _text(value)) or _is_below_health(value):
+        raise ValueError("must be a path such as /aps/api/v1/payments/userInitiatedPay, without query or final slash")
     return str(value)
 
 
@@ -91,7 +97,7 @@ def _code_url_prefix(value: Any) -> str:
 
 
 def _rate(value: Any) -> str:
-    if value and not re.fullmatch(r"[1-9][0-9]{0,6}/(second|minute|hour)", str(value)):
+    if not isinstance(value, str) or not re.fullmatch(r"([1-9][0-9]{0,6}/(second|minute|hour))?", value):
         raise ValueError("must be empty or a rate such as 200/second")
     return str(value)
 
@@ -160,7 +166,7 @@ class Settings:
     def url(self) -> str:
         """Where this machine reaches the gateway."""
         host, _, port = self.bind.rpartition(":")
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 -- compared, not bound
+        return f"http://{_ANY_ADDRESS.get(host, host)}:{port}"
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -185,9 +191,7 @@ def _from_file(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
         with path.open("rb") as file:
             content = tomllib.load(file)
     except OSError as error:
-        raise SettingError(
-            f"{path}: cannot be read ({error.strerror}); {_FILE_VARIABLE} names this file"
-        ) from None
+        raise SettingError(f"{path}: cannot be read ({error.strerror}); {_FILE_VARIABLE} names this file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: not TOML ({error})") from None
     return [(str(path), key, value) for key, value in content.items()]

@@ -10,7 +10,7 @@ from acqp_gateway.decoder import answer
 from acqp_gateway.decoder.decision import decide
 from acqp_gateway.errors import AccessDenied, CodeExpired, DecodeRefused
 from acqp_gateway.protocol import results
-from acqp_gateway.protocol.gate import Handled, result_of
+from acqp_gateway.protocol.gate import Handled, Incoming, result_of
 from acqp_gateway.protocol.messages.user_initiated_pay import Request
 from acqp_gateway.store.decodes import Attempt, CodeOnRecord, Decodes, Pin
 
@@ -23,8 +23,9 @@ class Decoder:
         self._acquirer_id = acquirer_id
         self._clock = clock
 
-    def handle(self, request: Request) -> Handled:
+    def handle(self, incoming: Incoming[Request]) -> Handled:
         """The answer to a request. Raises Refused, and StoreError when nothing is known to have happened."""
+        request = incoming.request
         if request.acquirer_id is not None and request.acquirer_id != self._acquirer_id:
             raise AccessDenied("other_acquirer")
         started = time.perf_counter()

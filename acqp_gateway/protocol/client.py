@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import (
+    CallFailed,
     CallNotSent,
     NotAuthentic,
     NotOk,
@@ -129,7 +130,11 @@ class SigningClient:
         )
         status, headers, answer = self._send(request)
         sent = Sent(url, dict(request.headers), body)
-        return self._judge(sent, target, status, headers, answer)
+        try:
+            return self._judge(sent, target, status, headers, answer)
+        except CallFailed as failure:
+            failure.answer = answer
+            raise
 
     def _send(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         host = urlsplit(str(request.url)).netloc
@@ -152,9 +157,7 @@ class SigningClient:
                 raise TimedOut(f"{host} did not answer within {self._answer_s:g} s; ask again later") from error
             raise Unreachable(f"{host} cannot be reached or hung up; check the address and the network") from error
 
-    def _judge(
-        self, sent: Sent, target: str, status: int, headers: Mapping[str, str], body: bytes
-    ) -> Received:
+    def _judge(self, sent: Sent, target: str, status: int, headers: Mapping[str, str], body: bytes) -> Received:
         if status != 200:
             raise NotOk(f"the answer had HTTP status {status} instead of 200; check the URL")
         signed = "signature" in headers or "response-time" in headers

@@ -14,8 +14,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -98,6 +98,18 @@ class Client:
     keys: VersionedKeys[RSAPublicKey]
 
 
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming(Generic[Parsed]):
+    """A request that was verified and parsed: its members, its bytes, and when the peer says it was made (UTC)."""
+
+    request: Parsed
+    body: bytes
+    requested_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Handled:
     """What a handler made of a request: the answer's bytes, and facts for the log."""
@@ -118,7 +130,7 @@ class Interface:
     api: Api
     path: str
     public_path: str
-    handle: Callable[[Any], Handled]
+    handle: Callable[[Incoming[Any]], Handled]
 
 
 @dataclass
@@ -193,8 +205,8 @@ class Gate:
         if client is None:
             raise call.store_error or errors.ClientUnknown()
         message = self._verify(request, call, client, body)
-        self._check_access(client, message)
-        return interface.handle(_parse(interface.api, message))
+        requested_at = self._check_access(client, message)
+        return interface.handle(Incoming(_parse(interface.api, message), message.body, requested_at))
 
     def _identify(self, request: Request, call: _Call) -> Client | None:
         """Look the client up first: even a refusal carries the request's Client-Id where we know it."""
@@ -246,7 +258,8 @@ class Gate:
         message = Message(call.method, call.target, client.client_id, request_time, body)
         return verify(message, header.signature, public_key)
 
-    def _check_access(self, client: Client, message: VerifiedMessage) -> None:
+    def _check_access(self, client: Client, message: VerifiedMessage) -> datetime:
+        """When the request was made. Raises what stands in rows 3e to 5."""
         try:
             requested_at = read_time(message.time)
         except (ValueError, OverflowError):
@@ -257,6 +270,7 @@ class Gate:
             raise errors.AccessDenied("outside_time_window")
         if not self._may_pass(client.client_id):
             raise errors.TrafficLimitExceeded
+        return requested_at
 
     def _sign(self, call: _Call, body: bytes) -> Answer:
         if call.method == "HEAD":

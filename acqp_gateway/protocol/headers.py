@@ -20,9 +20,7 @@ _PERCENT_ENCODED = str.maketrans({"+": "%2B", "/": "%2F", "=": "%3D"})
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
 _FRACTION_AND_ZONE = r"(?:[.,]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)"
-_ISO_EXTENDED = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})" + _FRACTION_AND_ZONE
-)
+_ISO_EXTENDED = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})" + _FRACTION_AND_ZONE)
 _ISO_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T?([0-9]{2})([0-9]{2})([0-9]{2})" + _FRACTION_AND_ZONE)
 _EPOCH_MILLISECONDS = re.compile(r"[0-9]{13}")
 _EPOCH_NANOSECONDS = re.compile(r"[0-9]{19}")

@@ -43,8 +43,7 @@ INVALID_CONTRACT = ResultCode("INVALID_CONTRACT", _F, "The contract is invalid."
 INVALID_MERCHANT_STATUS = ResultCode(
     "INVALID_MERCHANT_STATUS",
     _F,
-    "The merchant status is abnormal due to restrictions,"
-    " for example, the merchant's operation has been suspended.",
+    "The merchant status is abnormal due to restrictions, for example, the merchant's operation has been suspended.",
 )
 INVALID_SIGNATURE = ResultCode("INVALID_SIGNATURE", _F, "The signature is invalid.")
 KEY_NOT_FOUND = ResultCode("KEY_NOT_FOUND", _F, "The key is not found.")
@@ -62,9 +61,7 @@ METHOD_NOT_SUPPORTED = ResultCode(
 )
 NO_INTERFACE_DEF = ResultCode("NO_INTERFACE_DEF", _F, "API is not defined.")
 ORDER_IS_CLOSED = ResultCode("ORDER_IS_CLOSED", _F, "The order is closed.")
-PARAM_ILLEGAL = ResultCode(
-    "PARAM_ILLEGAL", _F, "Illegal parameters. For example, non-numeric input, invalid date."
-)
+PARAM_ILLEGAL = ResultCode("PARAM_ILLEGAL", _F, "Illegal parameters. For example, non-numeric input, invalid date.")
 PAYMENT_AMOUNT_INVALID = ResultCode("PAYMENT_AMOUNT_INVALID", _F, "Payment amount is invalid.")
 PROCESS_FAIL = ResultCode("PROCESS_FAIL", _F, "A general business failure occurred. Do not retry.")
 RECORD_NOT_FOUND = ResultCode(

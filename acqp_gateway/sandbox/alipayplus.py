@@ -1,17 +1,13 @@
-"""The stand-in as Alipay+: signs userInitiatedPay, posts it to the gateway and verifies what comes back."""
+"""The stand-in as Alipay+ calling the gateway: userInitiatedPay and notifyRegistrationStatus, signed and verified."""
 
 from __future__ import annotations
 
-from acqp_gateway.errors import KeyFileError
 from acqp_gateway.protocol.client import Received, SigningClient
-from acqp_gateway.protocol.keyring import (
-    ALIPAYPLUS_KEY_PREFIX,
-    VersionedKeys,
-    read_private_keys,
-)
+from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
 from acqp_gateway.protocol.strict_json import write_object
+from acqp_gateway.sandbox.keys import gateway_keys, own_keys
 from acqp_gateway.settings import Settings
 
 
@@ -29,23 +25,27 @@ def scan(
         "customerId": customer_id,
     }
     body = write_object({name: value for name, value in members.items() if value is not None})
-    return _client(settings).call(
-        url or settings.url + settings.decode_path, body, signed_target=settings.signed_decode_path
-    )
+    client = calling_client(settings, answer_s=USER_INITIATED_PAY_API.peer_waits_s)
+    return client.call(url or settings.url + settings.decode_path, body, signed_target=settings.signed_decode_path)
 
 
-def _client(settings: Settings) -> SigningClient:
-    signing_keys = read_private_keys(settings.sandbox_keys_dir, ALIPAYPLUS_KEY_PREFIX)
-    if not signing_keys.by_version:
-        raise KeyFileError(
-            f"{settings.sandbox_keys_dir}: holds no alipayplus-<version>.pem; run: acqp-gateway init --sandbox"
-        )
-    own = read_private_keys(settings.keys_dir)
-    own.require_any(settings.keys_dir)
+def notify_url(settings: Settings) -> str:
+    """Where the gateway is told how a registration stands."""
+    return settings.url + settings.notify_registration_path
+
+
+def notify(settings: Settings, body: bytes) -> Received:
+    """Tell the gateway how a registration stands: its verified acknowledgement. Raises CallFailed, KeyFileError."""
+    client = calling_client(settings, answer_s=NOTIFY_REGISTRATION_STATUS_API.peer_waits_s)
+    return client.call(notify_url(settings), body, signed_target=settings.signed_notify_registration_path)
+
+
+def calling_client(settings: Settings, *, answer_s: float) -> SigningClient:
+    """Calls the gateway as Alipay+ would; `answer_s` is how many seconds it waits. Raises KeyFileError."""
     return SigningClient(
         client_id=settings.client_id,
-        signing_keys=signing_keys,
-        peer_keys=VersionedKeys({version: key.public_key() for version, key in own.by_version.items()}),
-        answer_s=USER_INITIATED_PAY_API.peer_waits_s,
+        signing_keys=own_keys(settings),
+        peer_keys=gateway_keys(settings),
+        answer_s=answer_s,
         window_s=settings.request_time_window_s,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from acqp_gateway.store.breaker import Breaker
 
 #: How long a command of a person waits for the store, in seconds.
 PATIENCE_OF_COMMANDS_S = 30.0
-_SQLITE_BUSY_TIMEOUT_MS = 5000
 
 _POSTGRESQL_LOCK_NOT_AVAILABLE = "55P03"
 
@@ -27,14 +26,14 @@ def read_url(text: str) -> URL:
     """The database URL of the settings. Raises SettingError for a store that is neither of the two."""
     try:
         url = make_url(text)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # the latter for a port that is no number
         raise SettingError(
             "database_url: not a database URL; write sqlite:///var/gateway.db or"
             " postgresql+psycopg2://user:password@host/database"
         ) from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg2")
-    if url.drivername == "sqlite" and not url.database:
+    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
         raise SettingError("database_url: SQLite needs a file, such as sqlite:///var/gateway.db")
     if url.drivername not in ("sqlite", "postgresql+psycopg2"):
         raise SettingError(f"database_url: {url.drivername} is not supported; use sqlite or postgresql+psycopg2")
@@ -45,15 +44,24 @@ class Store:
     """Connections to one store.
 
     `patience_s` bounds in seconds everything that one block waits for the store. With `pool_size` threads and
-    connections, nobody waits for a connection. Make it after a fork, never before.
+    connections, nobody waits for a connection. A store that is `guarded`, as the service's is, tells everybody at
+    once after it has not answered somebody in time. Make it after a fork, never before.
     """
 
-    def __init__(self, url: str, *, patience_s: float = PATIENCE_OF_COMMANDS_S, pool_size: int = 4) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        patience_s: float = PATIENCE_OF_COMMANDS_S,
+        pool_size: int = 4,
+        guarded: bool = False,
+    ) -> None:
         self.url = read_url(url)
         self.patience_s = patience_s
+        self.guarded = guarded
         self.is_sqlite = self.url.drivername == "sqlite"
         self.engine = (
-            _sqlite_engine(self.url, pool_size)
+            _sqlite_engine(self.url, pool_size, patience_s)
             if self.is_sqlite
             else _postgresql_engine(self.url, pool_size, patience_s)
         )
@@ -82,8 +90,22 @@ class Store:
             yield connection
 
     @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Within this block, StoreUnavailable opens the breaker; while it is open, the block is not entered."""
+        if not self.guarded:
+            yield
+            return
+        self.breaker.check()
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.breaker.trip(str(error))
+            raise
+
+    @contextmanager
     def _connection(self, **options: bool) -> Iterator[Connection]:
         with (
+            self.guard(),
             store_deadline.deadline(self.patience_s),
             translated_errors(),
             self.engine.connect() as connection,
@@ -135,22 +157,26 @@ def as_store_error(error: BaseException) -> StoreError:
     return StoreUnavailable(text)
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=5)
-    event.listen(engine, "connect", prepare_sqlite_connection)
+def _sqlite_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
+    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=patience_s)
+    event.listen(engine, "connect", sqlite_preparation(patience_s))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def prepare_sqlite_connection(connection: Any, _record: Any) -> None:
-    """Durable, with foreign keys, and with transactions that we begin ourselves."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_SQLITE_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+def sqlite_preparation(busy_timeout_s: float) -> Callable[[Any, Any], None]:
+    """What makes a connection durable, with foreign keys, and with transactions that we begin ourselves."""
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    return prepare
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -160,7 +186,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _probe_sqlite(url: URL, patience_s: float) -> None:
-    connection = sqlite3.connect(f"file:{url.database}?mode=rw", timeout=patience_s, uri=True)
+    # mode=rw: a probe must not make the file that is missing.
+    file = Path(url.database or "").absolute().as_uri()
+    connection = sqlite3.connect(f"{file}?mode=rw", timeout=patience_s, uri=True)
     try:
         connection.isolation_level = None
         connection.execute("BEGIN IMMEDIATE")

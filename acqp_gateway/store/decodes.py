@@ -40,7 +40,7 @@ from acqp_gateway.store.database import (
     Store,
     as_store_error,
     postgresql_options,
-    prepare_sqlite_connection,
+    sqlite_preparation,
     translated_errors,
 )
 from acqp_gateway.store.tables import (
@@ -228,14 +228,13 @@ class Decodes:
         Raises StoreUnavailable when the store does not answer within its patience, and at once for everybody
         else until a probe has seen it well again; StoreBusy when only this order is held by somebody.
         """
-        self._store.breaker.check()
-        try:
-            with store_deadline.deadline(self._store.patience_s), self._path.transaction() as driver:
-                yield DecodeTransaction(driver)
-        except StoreUnavailable as error:
-            self._store.breaker.trip(str(error))
-            self._path.forget_connections()
-            raise
+        with self._store.guard():
+            try:
+                with store_deadline.deadline(self._store.patience_s), self._path.transaction() as driver:
+                    yield DecodeTransaction(driver)
+            except StoreUnavailable:
+                self._path.forget_connections()
+                raise
 
     def close(self) -> None:
         """Give all connections back."""
@@ -388,8 +387,12 @@ class _PostgresqlPath:
             driver.connection.close()
 
     def connect(self) -> PoolProxiedConnection:
-        with translated_errors():
-            return self.engine.raw_connection()
+        try:
+            with translated_errors():
+                return self.engine.raw_connection()
+        except psycopg2.Error as error:
+            # The pool's own way of connecting hands on what the driver raises.
+            raise as_store_error(error) from error
 
     def forget_connections(self) -> None:
         self.engine.dispose()
@@ -467,8 +470,7 @@ class _SqlitePath:
         self._store = store
         self._turn = threading.Lock()
         self.engine = create_engine(store.url, pool_size=pool_size, max_overflow=0, pool_timeout=store.patience_s)
-        event.listen(self.engine, "connect", prepare_sqlite_connection)
-        event.listen(self.engine, "connect", _do_not_wait)
+        event.listen(self.engine, "connect", sqlite_preparation(0))
         dialect = self.engine.dialect
         self.look_up = _Compiled(_LOOK_UP, dialect, dialect)
         self.steps = {name: _Compiled(step, dialect, dialect) for name, step in _STEPS.items()}
@@ -524,10 +526,6 @@ class _SqlitePath:
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-def _do_not_wait(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA busy_timeout=0")
 
 
 class _SqliteDriver:

@@ -191,6 +191,20 @@ def require_store(connection: Connection, merchant_id: str, store_id: str) -> Ro
     return row
 
 
+def require(connection: Connection, merchant_id: str, store_id: str | None) -> Row[Any]:
+    """A store of a merchant, or the merchant where no store is named. Raises NotOnRecord."""
+    if store_id is None:
+        return require_merchant(connection, merchant_id)
+    return require_store(connection, merchant_id, store_id)
+
+
+def lock(connection: Connection, merchant_id: str) -> None:
+    """Let no other transaction that locks this merchant go on before this one has ended."""
+    connection.execute(
+        select(merchants.c.merchant_id).where(merchants.c.merchant_id == merchant_id).with_for_update(key_share=True)
+    )
+
+
 def _find(connection: Connection, merchant_id: str) -> Row[Any] | None:
     return connection.execute(select(merchants).where(merchants.c.merchant_id == merchant_id)).one_or_none()
 
@@ -305,10 +319,8 @@ def add_contract(store: Store, new: NewContract) -> int:
     Raises NotOnRecord, and IllegalState when one of the same product and currency is in force at the same time.
     """
     with store.writing() as connection:
-        # The merchant's row is the lock that two overlapping contracts entered at once would both need.
-        connection.execute(
-            select(merchants.c.merchant_id).where(merchants.c.merchant_id == new.merchant_id).with_for_update()
-        )
+        # Two overlapping contracts entered at once would each not see the other.
+        lock(connection, new.merchant_id)
         require_merchant(connection, new.merchant_id)
         overlapping = connection.execute(_overlapping(new)).scalar_one_or_none()
         if overlapping is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select
 
-from acqp_gateway.store import merchants, values
+from acqp_gateway.store import merchants, standings, values
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.tables import registrations
 
@@ -29,10 +29,8 @@ def set_by_hand(
     values.identifier("status", status, 64)
     values.optional_text("rejection reason", rejection_reason, 256)
     with store.writing() as connection:
-        if store_id is None:
-            merchants.require_merchant(connection, merchant_id)
-        else:
-            merchants.require_store(connection, merchant_id, store_id)
+        merchants.require(connection, merchant_id, store_id)
+        standings.entered_by_hand(connection, merchant_id, store_id, at=at)
         for product_code in sorted(set(product_codes)):
             values.identifier("product code", product_code, 64)
             row = {
@@ -51,10 +49,7 @@ def set_by_hand(
 def standing(store: Store, merchant_id: str, store_id: str | None) -> Sequence[Row[Any]]:
     """The rows of one standing, by MPP and product. Raises NotOnRecord."""
     with store.reading() as connection:
-        if store_id is None:
-            merchants.require_merchant(connection, merchant_id)
-        else:
-            merchants.require_store(connection, merchant_id, store_id)
+        merchants.require(connection, merchant_id, store_id)
         return connection.execute(
             select(registrations)
             .where(

@@ -1,0 +1,234 @@
+"""`acqp-gateway orders`: what is to be paid, each with a code of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acqp_gateway.cli import order_import, output, records
+from acqp_gateway.cli.opening import Opened, with_store
+from acqp_gateway.cli.options import (
+    MINOR_UNITS,
+    OneOf,
+    Time,
+    currency_option,
+    given,
+    json_option,
+    limit_option,
+    merchant_option,
+    reason_option,
+    store_option,
+)
+from acqp_gateway.clock import now
+from acqp_gateway.decoder.decision import decide
+from acqp_gateway.errors import DecodeRefused
+from acqp_gateway.orders import placing, qr, states
+from acqp_gateway.orders.placing import NewOrder
+from acqp_gateway.protocol.gate import result_of
+from acqp_gateway.store import orders as stored_orders
+from acqp_gateway.store.database import Store
+from acqp_gateway.store.decodes import look_ahead
+from acqp_gateway.store.tables import ORDER_STATES
+
+_LAST_DECODES = 10
+
+_order_argument = click.argument("payment_request_id", metavar="PAYMENT_REQUEST_ID")
+
+
+class Goods(click.ParamType[list[Any]]):
+    """The goods of an order as a JSON list."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Any]:
+        """The list; its lines are checked with the order."""
+        if isinstance(value, list):
+            return value
+        try:
+            goods = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            self.fail(f"it is not JSON ({error}).", param, ctx)
+        if not isinstance(goods, list):
+            self.fail('it must be a JSON list, such as [{"goodsName": "latte", "goodsQuantity": 2}].', param, ctx)
+        return goods
+
+
+@click.group()
+def orders() -> None:
+    """Place orders, see them, close them."""
+
+
+@orders.command()
+@merchant_option(required=True)
+@store_option
+@click.option(
+    "--amount",
+    type=MINOR_UNITS,
+    required=True,
+    metavar="N",
+    help="What is to be paid, in minor units: 1500 is 15.00 USD or 1500 JPY.",
+)
+@currency_option
+@click.option("--description", required=True, metavar="TEXT", help="What the customer sees.")
+@click.option("--terminal-id", metavar="TEXT", help="The till.")
+@click.option("--terminal-request-time", type=Time(), help="When the till asked; its zone is kept.")
+@click.option("--reference-order-id", metavar="TEXT", help="Your id for the order; one is made otherwise.")
+@click.option(
+    "--expires-in",
+    "expires_in_s",
+    type=click.IntRange(1, placing.LONGEST_EXPIRY_S),
+    default=placing.DEFAULT_EXPIRY_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long it can be scanned.",
+)
+@click.option("--code-value", metavar="TEXT", help="A code of your own, never used before; one is made otherwise.")
+@click.option("--goods", type=Goods(), help='A JSON list: [{"goodsName": "latte", "goodsQuantity": 2}].')
+@json_option
+@with_store
+def place(at_hand: Opened, /, as_json: bool, **members: Any) -> None:
+    """Place an order; print its paymentRequestId, its code, and the code as a QR to scan.
+
+    \b
+    Example: acqp-gateway orders place --merchant M1 --store S1 --amount 1500 --currency JPY \\
+                 --description "2 lattes" --terminal-id T1
+    """
+    place_and_show(at_hand, NewOrder(**given(members)), as_json=as_json)
+
+
+def place_and_show(at_hand: Opened, new: NewOrder, *, as_json: bool) -> str:
+    """Place an order and print it; its code."""
+    at = now()
+    placed = placing.place(at_hand.store, new, code_url_prefix=at_hand.settings.code_url_prefix, at=at)
+    row = stored_orders.get(at_hand.store, placed)
+    output.show(records.order(row, at), as_json=as_json)
+    if not as_json:
+        _draw(row.code_value)
+    refusal = _refusal_now(at_hand.store, row.code_value)
+    if refusal is not None:
+        output.warn(f"scanned now, it would be refused: {refusal}")
+    return str(row.code_value)
+
+
+def _draw(code_value: str) -> None:
+    drawn = qr.for_terminal(code_value)
+    widest = max(map(len, drawn.splitlines()))
+    if sys.stdout.isatty() and widest > shutil.get_terminal_size().columns:
+        output.message(f"The terminal is too narrow for the QR, which is {widest} columns wide.")
+        return
+    click.echo()
+    click.echo(drawn, nl=False)
+
+
+def _refusal_now(store: Store, code_value: str) -> str | None:
+    """What a decode would be refused with now, at an MPP where the merchant stands best; None when it would not."""
+    try:
+        decide(look_ahead(store, code_value, None), now())
+    except DecodeRefused as refusal:
+        return f"{result_of(refusal).code} ({refusal})"
+    return None
+
+
+@orders.command()
+@_order_argument
+@json_option
+@with_store
+def show(at_hand: Opened, payment_request_id: str, as_json: bool) -> None:
+    """Show an order as it stands now, with its last decodes."""
+    order = records.order(stored_orders.get(at_hand.store, payment_request_id), now())
+    decoded = records.recorded_decodes(at_hand.store, payment_request_id=payment_request_id, limit=_LAST_DECODES)
+    output.show(
+        {**order, "decodes": decoded if as_json else records.with_mpp(decoded)},
+        as_json=as_json,
+        tables={"decodes": records.DECODE_COLUMNS},
+    )
+
+
+@orders.command("list")
+@merchant_option(required=False)
+@click.option("--state", type=OneOf(ORDER_STATES), help="Only those in this state.")
+@click.option("--reference-order-id", metavar="TEXT", help="Only those with this id of yours.")
+@click.option("--code", "code_value", metavar="CODE", help="Only the one with this code.")
+@limit_option(50)
+@json_option
+@with_store
+def list_orders(at_hand: Opened, /, limit: int, as_json: bool, **filters: str | None) -> None:
+    """List orders, the newest first."""
+    at = now()
+    rows = output.cut(stored_orders.listed(at_hand.store, at=at, limit=limit + 1, **filters), limit)
+    output.show_all(
+        [records.order(row, at) for row in rows],
+        records.ORDER_COLUMNS,
+        as_json=as_json,
+        none="No such order is on record; see: acqp-gateway orders place --help",
+    )
+
+
+@orders.command()
+@_order_argument
+@reason_option
+@json_option
+@with_store
+def close(at_hand: Opened, payment_request_id: str, reason: str | None, as_json: bool) -> None:
+    """Close an order that is not to be paid any more; nothing brings it back. A paid order stays paid."""
+    _move(at_hand, states.close, payment_request_id, "CLOSED", reason=reason, as_json=as_json)
+
+
+@orders.command("mark-paid")
+@_order_argument
+@reason_option
+@json_option
+@with_store
+def mark_paid(at_hand: Opened, payment_request_id: str, reason: str | None, as_json: bool) -> None:
+    """Mark an order as paid by hand; nothing makes it unpaid again."""
+    _move(at_hand, states.mark_paid, payment_request_id, "PAID", reason=reason, as_json=as_json)
+
+
+def _move(
+    at_hand: Opened,
+    move: Callable[..., bool],
+    payment_request_id: str,
+    state: str,
+    *,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    at = now()
+    changed = move(at_hand.store, payment_request_id, reason=reason, at=at)
+    output.status_changed(f"Order {payment_request_id}", state, changed=changed)
+    output.show(records.order(stored_orders.get(at_hand.store, payment_request_id), at), as_json=as_json)
+
+
+@orders.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.jsonl")
+@click.option(
+    "--from-line",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Begin at this line: to continue an import that was interrupted.",
+)
+@json_option
+@click.pass_context
+@with_store
+def import_file(at_hand: Opened, ctx: click.Context, path: Path, from_line: int, as_json: bool) -> None:
+    """Place the orders of a file, one JSON object a line; none of them when one line is bad.
+
+    Members: merchant, amount (minor units), currency and description, and where wanted store, referenceOrderId,
+    terminalId, terminalRequestTime, expiresIn (seconds), codeValue and goods.
+
+    \b
+    {"merchant": "M1", "store": "S1", "amount": 1500, "currency": "JPY", "description": "2 lattes"}
+
+    With --json, a line {"line", "paymentRequestId", "codeValue"} is printed for each order once it is placed.
+    """
+    complete = order_import.run(at_hand, path, first_line=from_line, as_json=as_json)
+    if not complete:
+        ctx.exit(order_import.EXIT_STOPPED)

@@ -1,0 +1,1 @@
+"""inquiryRegistrationStatus and notifyRegistrationStatus: ask, understand, keep, and show how registrations stand."""

@@ -1,0 +1,170 @@
+"""Every message of the sandbox, with what was signed and the verdict on it: the newest ones are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from acqp_gateway.errors import SignatureInvalid
+from acqp_gateway.protocol.headers import read_signature
+from acqp_gateway.protocol.keyring import VersionedKeys
+from acqp_gateway.protocol.signature import Message, verify
+from acqp_gateway.sandbox.store import SandboxStore
+
+MOST_MESSAGES = 5_000
+#: Of a longer body the beginning is kept.
+LONGEST_BODY = 20_000
+_LONGEST_JSON = 1_000_000
+
+RECEIVED = "received"
+SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A request or an answer: its headers, its bytes, and the header that carries its time."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    time_header: str
+
+    def as_json(self, method: str, target: str) -> dict[str, Any]:
+        """The part for a person, with the text that was, or had to be, signed."""
+        text = self.body[:LONGEST_BODY].decode("utf-8", "backslashreplace")
+        client_id, time = self.headers.get("client-id"), self.headers.get(self.time_header)
+        signed = None
+        if client_id is not None and time is not None:
+            signed = f"{method} {target}\n{client_id}.{time}.{text}"
+        return {
+            "headers": dict(self.headers),
+            "body": text,
+            "bodyBytes": len(self.body),
+            "bodyIsCut": len(self.body) > LONGEST_BODY,
+            "signedText": signed,
+        }
+
+
+def request_part(headers: Mapping[str, str], body: bytes) -> Part:
+    """A request; header names in lower case."""
+    return Part(headers, body, "request-time")
+
+
+def answer_part(headers: Mapping[str, str], body: bytes) -> Part:
+    """An answer; header names in lower case."""
+    return Part(headers, body, "response-time")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a signature is right, in a few words for a person."""
+
+    verified: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One exchange. `direction` says whether the sandbox received the request or sent it.
+
+    `status` and `answer` are None where nothing came back or nothing was sent.
+    """
+
+    at: datetime
+    direction: str
+    api: str
+    method: str
+    target: str
+    request: Part
+    verdict: Verdict
+    subject: str = ""
+    status: str | None = None
+    answer: Part | None = None
+    fault: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as the control API writes it."""
+        return {
+            "time": self.at.isoformat(timespec="milliseconds"),
+            "direction": self.direction,
+            "api": self.api,
+            "method": self.method,
+            "target": self.target,
+            "subject": self.subject,
+            "request": self.request.as_json(self.method, self.target),
+            "signatureVerified": self.verdict.verified,
+            "verdict": self.verdict.text,
+            "answer": self._answer(),
+            "result": _result_code(self.answer),
+            "fault": self.fault,
+            **self.facts,
+        }
+
+    def _answer(self) -> dict[str, Any] | None:
+        if self.answer is None:
+            return None
+        return {"status": self.status, **self.answer.as_json(self.method, self.target)}
+
+
+class History:
+    """The newest messages of one sandbox."""
+
+    def __init__(self, store: SandboxStore) -> None:
+        self._store = store
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry, and let go of the oldest when there are too many."""
+        message = json.dumps(entry.as_json())
+        with self._store.transaction() as connection:
+            added = connection.execute("INSERT INTO history (api, message) VALUES (?, ?)", (entry.api, message))
+            connection.execute("DELETE FROM history WHERE id <= ?", ((added.lastrowid or 0) - MOST_MESSAGES,))
+
+    def listed(self, *, limit: int, api: str | None = None, before: int | None = None) -> list[dict[str, Any]]:
+        """The newest entries first, each with its `id`; `before` goes on from one that was seen."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, message FROM history WHERE (:api IS NULL OR api = :api)"
+                " AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+                {"api": api, "before": before, "limit": limit},
+            ).fetchall()
+        return [{"id": row["id"], **json.loads(row["message"])} for row in rows]
+
+    def clear(self) -> int:
+        """Forget everything; how many entries there were."""
+        with self._store.transaction() as connection:
+            return connection.execute("DELETE FROM history").rowcount
+
+
+def verdict_on(
+    method: str, target: str, headers: Mapping[str, str], body: bytes, keys: VersionedKeys[RSAPublicKey] | None
+) -> Verdict:
+    """Whether a request is signed by the one it names; `keys` is None for somebody whom nobody knows."""
+    if keys is None:
+        return Verdict(False, "no such Client-Id" if headers.get("client-id") else "no Client-Id")
+    if not headers.get("request-time") or not headers.get("signature"):
+        return Verdict(False, "no Request-Time" if not headers.get("request-time") else "no Signature")
+    try:
+        header = read_signature(headers["signature"])
+        version = header.key_version or keys.newest_version
+        if version not in keys.by_version:
+            return Verdict(False, f"no key of version {version[:20]}")
+        message = Message(method, target, headers["client-id"], headers["request-time"], body)
+        verify(message, header.signature, keys.by_version[version])
+    except SignatureInvalid as error:
+        wrong = error.reason == "signature_wrong"
+        return Verdict(False, "signature wrong" if wrong else f"Signature cannot be read ({error.reason})")
+    return Verdict(True, f"verified with key {version}")
+
+
+def _result_code(answer: Part | None) -> str | None:
+    """What the answer says, be it believable or not."""
+    try:
+        code = json.loads(answer.body[:_LONGEST_JSON])["result"]["resultCode"] if answer else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return code if isinstance(code, str) else None

@@ -1,0 +1,467 @@
+"""Standings: who is asked about, under whose lease, what the answer changes, and the history of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from acqp_gateway.errors import AlreadyOnRecord, IllegalState, NotOnRecord
+from acqp_gateway.store import merchants, values
+from acqp_gateway.store.database import Store
+from acqp_gateway.store.tables import (
+    check_runs,
+    registration_checks,
+    registration_requests,
+    registrations,
+    standings,
+)
+
+#: How long a claim holds unless it is renewed, in seconds.
+LEASE_S = 60
+#: An unfinished run that is younger is gone on with.
+_RUN_RESUMED_WITHIN = timedelta(hours=24)
+COMPLETED = "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A standing that can be asked about, with the newest request id on record for it."""
+
+    standing_id: int
+    merchant_id: str
+    store_id: str | None
+    registration_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PspRow:
+    """One row of a standing: an MPP and a product, the status as it came."""
+
+    psp_name: str
+    product_code: str
+    status: str
+    rejection_reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One question or notification, whatever came of it. Duration in microseconds."""
+
+    kind: str
+    triggered_by: str
+    asked_how: str
+    merchant_id: str | None
+    store_id: str | None
+    registration_request_id: str | None
+    started_at: datetime
+    duration_us: int
+    attempts: int
+    outcome: str
+    said: str
+    result_code: str | None = None
+    collective_status: str | None = None
+    needs_person: bool = False
+    raw_answer: bytes | None = None
+    run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an authentic answer or notification says of a standing, at a time of Alipay+'s own clock.
+
+    `rows` None changes no row. `counts` is False where it is about a request that is not the newest.
+    """
+
+    collective_status: str | None
+    rows: tuple[PspRow, ...] | None
+    answered_at: datetime
+    counts: bool = True
+
+
+def _where(table: Any, merchant_id: str, store_id: str | None) -> Any:
+    return and_(table.c.merchant_id == merchant_id, table.c.store_key == (store_id or ""))
+
+
+def ensure(connection: Connection, merchant_id: str, store_id: str | None) -> Row[Any]:
+    """The standing of a merchant (at a store), locked until the end of the transaction; made when missing."""
+    merchants.lock(connection, merchant_id)
+    query = select(standings).where(_where(standings, merchant_id, store_id)).with_for_update()
+    found = connection.execute(query).one_or_none()
+    if found is not None:
+        return found
+    connection.execute(insert(standings).values(merchant_id=merchant_id, store_id=store_id))
+    return connection.execute(query).one()
+
+
+def add_request(
+    store: Store, registration_request_id: str, merchant_id: str, store_id: str | None, *, at: datetime
+) -> None:
+    """Enter a registration request that was sent to Alipay+. Raises NotOnRecord, AlreadyOnRecord, IllegalValue.
+
+    The standing has not been answered for it, and so is due.
+    """
+    values.identifier("registration request id", registration_request_id, 64)
+    try:
+        with store.writing() as connection:
+            merchants.require(connection, merchant_id, store_id)
+            standing = ensure(connection, merchant_id, store_id)
+            connection.execute(
+                insert(registration_requests).values(
+                    registration_request_id=registration_request_id,
+                    merchant_id=merchant_id,
+                    store_id=store_id,
+                    added_at=at,
+                )
+            )
+            connection.execute(
+                update(standings)
+                .where(standings.c.standing_id == standing.standing_id)
+                .values(collective_status=None, asked_at=None)
+            )
+    except IntegrityError:
+        raise AlreadyOnRecord(
+            f"registration request {registration_request_id} is on record already;"
+            " see: acqp-gateway registrations list"
+        ) from None
+
+
+def find_request(store: Store, registration_request_id: str) -> Row[Any]:
+    """A registration request on record. Raises NotOnRecord."""
+    with store.reading() as connection:
+        row = connection.execute(
+            select(registration_requests).where(
+                registration_requests.c.registration_request_id == registration_request_id
+            )
+        ).one_or_none()
+    if row is None:
+        raise NotOnRecord(
+            f"no registration request {registration_request_id} on record; run first: acqp-gateway registrations add"
+        )
+    return row
+
+
+def _newest_request() -> Any:
+    return (
+        select(registration_requests.c.registration_request_id)
+        .where(
+            registration_requests.c.merchant_id == standings.c.merchant_id,
+            registration_requests.c.store_key == standings.c.store_key,
+        )
+        .order_by(registration_requests.c.request_number.desc())
+        .limit(1)
+        .correlate(standings)
+        .scalar_subquery()
+    )
+
+
+def subject_of(store: Store, merchant_id: str, store_id: str | None) -> Subject:
+    """The standing of a merchant (at a store) as something to ask about; made when missing. Raises NotOnRecord."""
+    with store.writing() as connection:
+        merchants.require(connection, merchant_id, store_id)
+        standing = ensure(connection, merchant_id, store_id)
+        newest = connection.execute(
+            select(_newest_request()).where(standings.c.standing_id == standing.standing_id)
+        ).scalar_one_or_none()
+    return Subject(standing.standing_id, merchant_id, store_id, newest)
+
+
+def listed(store: Store, *, merchant_id: str | None = None, limit: int = 1000) -> Sequence[Row[Any]]:
+    """Standings by merchant and store, each with its newest request id and counts of rows by status."""
+    of_standing = and_(
+        registrations.c.merchant_id == standings.c.merchant_id,
+        registrations.c.store_key == standings.c.store_key,
+    )
+    rows = select(func.count()).where(of_standing).correlate(standings)
+    query = (
+        select(
+            standings,
+            _newest_request().label("registration_request_id"),
+            rows.scalar_subquery().label("rows"),
+            rows.where(registrations.c.status == "APPROVED").scalar_subquery().label("approved"),
+        )
+        .order_by(standings.c.merchant_id, standings.c.store_key)
+        .limit(limit)
+    )
+    with store.reading() as connection:
+        if merchant_id is not None:
+            merchants.require_merchant(connection, merchant_id)
+            query = query.where(standings.c.merchant_id == merchant_id)
+        return connection.execute(query).all()
+
+
+def every_row(store: Store) -> Sequence[Row[Any]]:
+    """All rows of all standings, by merchant, store, MPP and product; for an export."""
+    with store.reading() as connection:
+        return connection.execute(
+            select(registrations).order_by(
+                registrations.c.merchant_id,
+                registrations.c.store_key,
+                registrations.c.psp_name,
+                registrations.c.product_code,
+            )
+        ).all()
+
+
+def claim_one(store: Store, subject: Subject, *, claimed_by: str, at: datetime) -> None:
+    """Take the lease of a standing. Raises IllegalState while somebody else holds it."""
+    with store.writing() as connection:
+        taken = connection.execute(
+            update(standings)
+            .where(standings.c.standing_id == subject.standing_id, _is_free(at))
+            .values(claimed_by=claimed_by, claimed_until=at + timedelta(seconds=LEASE_S))
+        )
+        if taken.rowcount == 0:
+            raise IllegalState(
+                f"merchant {subject.merchant_id} is being asked about by another run now; try again in a minute"
+            )
+
+
+def claim_due(store: Store, *, claimed_by: str, at: datetime, not_asked_since: datetime, limit: int) -> list[Subject]:
+    """Take the leases of standings that not every MPP has answered and that were not asked about lately."""
+    due = and_(
+        or_(standings.c.collective_status.is_(None), standings.c.collective_status != COMPLETED),
+        or_(standings.c.asked_at.is_(None), standings.c.asked_at < not_asked_since),
+    )
+    return _claim(store, due, claimed_by=claimed_by, at=at, limit=limit)
+
+
+def claim_of_run(store: Store, run_id: int, *, claimed_by: str, at: datetime, limit: int) -> list[Subject]:
+    """Take the leases of standings that this run has not asked about yet."""
+    asked = exists().where(
+        registration_checks.c.run_id == run_id,
+        registration_checks.c.merchant_id == standings.c.merchant_id,
+        func.coalesce(registration_checks.c.store_id, "") == standings.c.store_key,
+    )
+    return _claim(store, ~asked, claimed_by=claimed_by, at=at, limit=limit)
+
+
+def count_due(store: Store, *, not_asked_since: datetime) -> int:
+    """How many standings are due, claimed or not."""
+    with store.reading() as connection:
+        return int(
+            connection.execute(
+                select(func.count()).where(
+                    or_(standings.c.collective_status.is_(None), standings.c.collective_status != COMPLETED),
+                    or_(standings.c.asked_at.is_(None), standings.c.asked_at < not_asked_since),
+                )
+            ).scalar_one()
+        )
+
+
+def count_all(store: Store) -> int:
+    """How many standings there are."""
+    with store.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(standings)).scalar_one())
+
+
+def _is_free(at: datetime) -> Any:
+    return or_(standings.c.claimed_until.is_(None), standings.c.claimed_until <= at)
+
+
+def _claim(store: Store, which: Any, *, claimed_by: str, at: datetime, limit: int) -> list[Subject]:
+    with store.writing() as connection:
+        chosen = connection.execute(
+            select(standings.c.standing_id)
+            .where(which, _is_free(at))
+            .order_by(standings.c.asked_at, standings.c.standing_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).scalars()
+        ids = list(chosen)
+        if not ids:
+            return []
+        connection.execute(
+            update(standings)
+            .where(standings.c.standing_id.in_(ids))
+            .values(claimed_by=claimed_by, claimed_until=at + timedelta(seconds=LEASE_S))
+        )
+        rows = connection.execute(
+            select(
+                standings.c.standing_id,
+                standings.c.merchant_id,
+                standings.c.store_id,
+                _newest_request().label("registration_request_id"),
+            ).where(standings.c.standing_id.in_(ids))
+        ).all()
+    return [Subject(*row) for row in rows]
+
+
+def renew(store: Store, *, claimed_by: str, at: datetime) -> None:
+    """Renew all leases that `claimed_by` holds."""
+    with store.writing() as connection:
+        connection.execute(
+            update(standings)
+            .where(standings.c.claimed_by == claimed_by, standings.c.claimed_until > at)
+            .values(claimed_until=at + timedelta(seconds=LEASE_S))
+        )
+
+
+def release(store: Store, *, claimed_by: str) -> None:
+    """Give back all leases that `claimed_by` holds."""
+    with store.writing() as connection:
+        connection.execute(
+            update(standings).where(standings.c.claimed_by == claimed_by).values(claimed_by=None, claimed_until=None)
+        )
+
+
+def finish(store: Store, subject: Subject, check: Check, news: News | None, *, claimed_by: str) -> bool:
+    """Write a check into the history, apply what it brought and give the lease back, in one transaction.
+
+    Whether the standing was replaced: a failed check, old news and news about an older request change nothing.
+    """
+    with store.writing() as connection:
+        standing = ensure(connection, subject.merchant_id, subject.store_id)
+        applied = news is not None and _apply(connection, standing, news)
+        connection.execute(insert(registration_checks).values(**asdict(check), applied=applied))
+        connection.execute(
+            update(standings).where(standings.c.standing_id == standing.standing_id).values(asked_at=check.started_at)
+        )
+        connection.execute(
+            update(standings)
+            .where(standings.c.standing_id == standing.standing_id, standings.c.claimed_by == claimed_by)
+            .values(claimed_by=None, claimed_until=None)
+        )
+    return applied
+
+
+def note(store: Store, check: Check) -> None:
+    """Write something into the history that concerns no standing on record."""
+    with store.writing() as connection:
+        connection.execute(insert(registration_checks).values(**asdict(check), applied=False))
+
+
+def tell(connection: Connection, merchant_id: str, store_id: str | None, news: News) -> bool:
+    """Apply a notification within a transaction; whether the standing was replaced."""
+    return _apply(connection, ensure(connection, merchant_id, store_id), news)
+
+
+def record(connection: Connection, check: Check, *, applied: bool) -> None:
+    """Write a check into the history, within a transaction."""
+    connection.execute(insert(registration_checks).values(**asdict(check), applied=applied))
+
+
+def entered_by_hand(connection: Connection, merchant_id: str, store_id: str | None, *, at: datetime) -> None:
+    """Somebody changes rows by hand: what Alipay+ said before that no longer replaces them."""
+    standing = ensure(connection, merchant_id, store_id)
+    connection.execute(
+        update(standings).where(standings.c.standing_id == standing.standing_id).values(answered_at=at)
+    )
+
+
+def _apply(connection: Connection, standing: Row[Any], news: News) -> bool:
+    if not news.counts or (standing.answered_at is not None and news.answered_at < standing.answered_at):
+        return False
+    if news.rows is not None:
+        _replace_rows(connection, standing, news.rows, news.answered_at)
+    changes: dict[str, Any] = {"answered_at": news.answered_at}
+    if news.collective_status is not None:
+        changes["collective_status"] = news.collective_status
+    connection.execute(update(standings).where(standings.c.standing_id == standing.standing_id).values(**changes))
+    return True
+
+
+def _replace_rows(connection: Connection, standing: Row[Any], rows: Sequence[PspRow], at: datetime) -> None:
+    """The new rows stand in place of the old; a row whose status stays keeps the time since when it has it."""
+    mine = _where(registrations, standing.merchant_id, standing.store_id)
+    before = connection.execute(select(registrations).where(mine)).all()
+    since = {(row.psp_name, row.product_code, row.status): row.since for row in before}
+    connection.execute(delete(registrations).where(mine))
+    if rows:
+        connection.execute(
+            insert(registrations),
+            [
+                {
+                    "merchant_id": standing.merchant_id,
+                    "store_id": standing.store_id,
+                    **asdict(row),
+                    "since": since.get((row.psp_name, row.product_code, row.status), at),
+                }
+                for row in rows
+            ],
+        )
+
+
+def is_newest_request(connection: Connection, request: Row[Any]) -> bool:
+    """Whether no later request of the same standing is on record."""
+    later = exists().where(
+        _where(registration_requests, request.merchant_id, request.store_id),
+        registration_requests.c.request_number > request.request_number,
+    )
+    return not connection.execute(select(later)).scalar_one()
+
+
+def request_in(connection: Connection, registration_request_id: str) -> Row[Any] | None:
+    """A registration request, within a transaction; None when it is not on record."""
+    return connection.execute(
+        select(registration_requests).where(
+            registration_requests.c.registration_request_id == registration_request_id
+        )
+    ).one_or_none()
+
+
+def history(
+    store: Store,
+    *,
+    merchant_id: str | None = None,
+    store_id: str | None = None,
+    registration_request_id: str | None = None,
+    needs_person: bool = False,
+    limit: int = 50,
+) -> Sequence[Row[Any]]:
+    """Checks and notifications, the newest first."""
+    query = select(registration_checks).order_by(registration_checks.c.check_id.desc()).limit(limit)
+    if merchant_id is not None:
+        query = query.where(registration_checks.c.merchant_id == merchant_id)
+    if store_id is not None:
+        query = query.where(registration_checks.c.store_id == store_id)
+    if registration_request_id is not None:
+        query = query.where(registration_checks.c.registration_request_id == registration_request_id)
+    if needs_person:
+        query = query.where(registration_checks.c.needs_person.is_(True))
+    with store.reading() as connection:
+        return connection.execute(query).all()
+
+
+def begin_run(store: Store, source: str, *, at: datetime) -> tuple[int, bool]:
+    """The number of a run over `source`, and whether an unfinished one is gone on with."""
+    with store.writing() as connection:
+        unfinished = connection.execute(
+            select(check_runs.c.run_id)
+            .where(
+                check_runs.c.source == source,
+                check_runs.c.finished_at.is_(None),
+                check_runs.c.started_at > at - _RUN_RESUMED_WITHIN,
+            )
+            .order_by(check_runs.c.run_id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        if unfinished is not None:
+            return unfinished, True
+        row = connection.execute(
+            insert(check_runs).values(source=source, started_at=at).returning(check_runs.c.run_id)
+        )
+        return int(row.scalar_one()), False
+
+
+def end_run(store: Store, run_id: int, *, at: datetime) -> None:
+    """A run is through."""
+    with store.writing() as connection:
+        connection.execute(update(check_runs).where(check_runs.c.run_id == run_id).values(finished_at=at))
+
+
+def asked_in_run(store: Store, run_id: int) -> set[tuple[str | None, str | None, str | None]]:
+    """(merchant, store, request id) of what a run has asked already."""
+    with store.reading() as connection:
+        rows = connection.execute(
+            select(
+                registration_checks.c.merchant_id,
+                registration_checks.c.store_id,
+                registration_checks.c.registration_request_id,
+            ).where(registration_checks.c.run_id == run_id)
+        ).all()
+    return {tuple(row) for row in rows}

@@ -1,0 +1,197 @@
+"""The session that the README shows, by the installed program, and `try-out` from nothing to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import FreshStores
+from tests.gateway_process import free_port
+from tests.postgresql import PostgresqlServer
+
+PROGRAM = str(Path(sys.executable).parent / "acqp-gateway")
+
+SESSION = """
+init --sandbox
+merchants add --id M1 --name "Corner Coffee" --mcc 5814 --region JP
+stores add --merchant M1 --id S1 --name "Corner Coffee Shibuya"
+contracts add --merchant M1 --currency JPY --max-amount 1000000 --settlement-currency USD
+registrations set --merchant M1 --store S1 --psp ALIPAY_CN --status APPROVED
+"""
+SHOW_STANDING = "registrations show --merchant M1 --store S1 --json"
+PLACE = (
+    'orders place --merchant M1 --store S1 --amount 1500 --currency JPY --description "2 lattes" --terminal-id T1'
+    " --terminal-request-time 2026-11-20T10:00:00+09:00 --reference-order-id A-1 --expires-in 600 --json"
+)
+SUSPEND = 'merchants suspend M1 --reason "fraud check"'
+
+
+class Session:
+    """A shell with the settings of the README's session."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ACQP_")},
+            "ACQP_KEYS_DIR": "keys",
+            "ACQP_SANDBOX_KEYS_DIR": "sandbox-keys",
+            "ACQP_CLIENT_ID": "5YACQP0000000001",
+            "ACQP_ACQUIRER_ID": "2021228100000001",
+            "PYTHONWARNINGS": "error",
+            **settings,
+        }
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PROGRAM, *shlex.split(command)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def done(self, command: str) -> str:
+        result = self.run(command)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+
+def test_the_session_works_as_it_stands(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
+    """On both stores at the same time, because starting a program a dozen times takes its time."""
+    urls = {"sqlite": "sqlite:///gateway.db", "postgresql": postgresql_server.new_database()}
+    sessions = []
+    for kind, url in urls.items():
+        folder = tmp_path / kind
+        folder.mkdir()
+        sessions.append(Session(folder, ACQP_DATABASE_URL=url, ACQP_BIND="127.0.0.1:8000"))
+    with ThreadPoolExecutor(len(sessions)) as threads:
+        list(threads.map(work_through, sessions))
+
+
+def work_through(session: Session) -> None:
+    for command in SESSION.strip().splitlines():
+        session.done(command)
+    standing = json.loads(session.done(SHOW_STANDING))
+    assert [(psp["pspName"], psp["status"]) for psp in standing["psps"]] == [("ALIPAY_CN", "APPROVED")]
+    order = json.loads(session.done(PLACE))
+    payment_request_id = order["paymentRequestId"]
+    assert (order["state"], order["referenceOrderId"]) == ("OPEN", "A-1")
+    session.done(SUSPEND)
+    session.done(f"orders mark-paid {payment_request_id}")
+    closing = session.run(f"orders close {payment_request_id}")
+    assert (closing.returncode, closing.stderr.count("\n")) == (1, 1)
+    assert json.loads(session.done(f"orders show {payment_request_id} --json"))["state"] == "PAID"
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A running `try-out`."""
+    session = Session(tmp_path, ACQP_BIND=f"127.0.0.1:{free_port()}", ACQP_WORKERS="1")
+    process = subprocess.Popen(
+        [PROGRAM, "try-out"],
+        cwd=tmp_path,
+        # What the HTTP server warns of is its own business.
+        env={**session.environment, "PYTHONWARNINGS": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout is not None
+    read = ""
+    for line in process.stdout:
+        read += line
+        if text in line:
+            return read
+    raise AssertionError(read)
+
+
+def test_a_trial_goes_from_nothing_to_a_verified_answer(trial: subprocess.Popen[str]) -> None:
+    read = read_until(trial, "Ctrl-C ends it")
+    assert "SAMPLE-COFFEE" in read
+    assert "█▀▀" in read
+    assert "SUCCESS, signature verified" in read
+    below = psutil.Process(trial.pid).children(recursive=True)
+    assert below
+    trial.send_signal(signal.SIGINT)
+    assert trial.wait(timeout=30) == 0
+    assert not any(process.is_running() and process.status() != "zombie" for process in below)
+
+
+def test_a_trial_says_so_when_its_server_ends(trial: subprocess.Popen[str]) -> None:
+    read_until(trial, "Ctrl-C ends it")
+    [server] = psutil.Process(trial.pid).children()
+    server.terminate()
+    assert "acqp-gateway: the gateway ended by itself (0)" in read_until(trial, "ended by itself")
+    assert trial.wait(timeout=30) == 1
+
+
+def test_a_trial_needs_a_free_address(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        session = Session(tmp_path, ACQP_BIND=f"127.0.0.1:{taken.getsockname()[1]}")
+        result = session.run("try-out")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "choose another: ACQP_BIND=" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def existing(tmp_path: Path, fresh_stores: FreshStores) -> Session:
+    """A folder with a store that is migrated already."""
+    return Session(tmp_path, ACQP_DATABASE_URL=fresh_stores.url("sqlite"))
+
+
+def test_a_reader_that_has_had_enough_is_no_failure_to_explain(existing: Session) -> None:
+    listing = subprocess.Popen(
+        [PROGRAM, "mpps", "list"],
+        cwd=existing.folder,
+        env=existing.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert listing.stdout is not None
+    listing.stdout.close()
+    _, errors = listing.communicate(timeout=30)
+    assert errors == ""
+
+
+def test_ctrl_c_ends_a_command_that_waits(existing: Session) -> None:
+    pipe = existing.folder / "merchants.csv"
+    os.mkfifo(pipe)
+    waiting = subprocess.Popen(
+        [PROGRAM, "merchants", "import", str(pipe)],
+        cwd=existing.folder,
+        env=existing.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while "wait_for_partner" not in Path(f"/proc/{waiting.pid}/wchan").read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    waiting.send_signal(signal.SIGINT)
+    _, errors = waiting.communicate(timeout=30)
+    assert (waiting.returncode, errors) == (130, "acqp-gateway: interrupted\n")
