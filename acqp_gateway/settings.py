@@ -179,7 +179,12 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         if name not in known:
             raise SettingError(_unknown(origin, key, known))
         values[name] = _checked(known[name], raw, _named(origin, key))
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.decode_path == settings.notify_registration_path:
+        raise SettingError(
+            f"decode_path and notify_registration_path are both {settings.decode_path}; give each a path of its own"
+        )
+    return settings
 
 
 def _from_file(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from acqp_gateway.protocol.messages.inquiry_registration_status import INQUIRY_R
 from acqp_gateway.protocol.strict_json import read_object
 from acqp_gateway.protocol.wsgi import GateBeforeApplication, raw_target
 from acqp_gateway.sandbox.faults import FAULTS, Exchange
-from acqp_gateway.sandbox.faults_in_force import FaultsInForce, FaultSetting
+from acqp_gateway.sandbox.faults_in_force import FaultSetting, FaultsInForce
 from acqp_gateway.sandbox.history import (
     RECEIVED,
     Entry,
@@ -32,7 +32,7 @@ from acqp_gateway.sandbox.history import (
 from acqp_gateway.sandbox.inquiry import Inquiry
 from acqp_gateway.sandbox.keys import GatewayDirectory
 from acqp_gateway.sandbox.registrations import Registrations
-from acqp_gateway.sandbox.wire import Outgoing, stopping
+from acqp_gateway.sandbox.wire import Headers, Outgoing, stopping
 from acqp_gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Answering:
         self._history = history
         self._application = application
         self._clock = clock
-        self._api_at = {path: INQUIRY_REGISTRATION_STATUS_API for path in _paths(settings)}
+        self._api_at = dict.fromkeys(_paths(settings), INQUIRY_REGISTRATION_STATUS_API)
         handle = Inquiry(registrations).handle
         self._gate = Gate(
             interfaces=[Interface(api, path, path, handle) for path, api in self._api_at.items()],
@@ -115,14 +115,11 @@ class Answering:
 
     def _answer_genuinely(self, environ: WSGIEnvironment, target: str) -> tuple[_Arrived, Outgoing]:
         at = self._clock()
-        body = _Recording(environ["wsgi.input"])
-        answer: list[Any] = []
-        pieces = self._by_the_book(
-            {**environ, "wsgi.input": body}, lambda status, headers, *_: answer.extend((status, headers)) or _unused
-        )
-        status, headers = answer
-        arrived = _Arrived(at, environ["REQUEST_METHOD"], target, _headers(environ), body.recorded)
-        return arrived, Outgoing(tuple(headers), b"".join(pieces), status)
+        request_body = _Recording(environ["wsgi.input"])
+        answer = _Answer()
+        answer.body = b"".join(self._by_the_book({**environ, "wsgi.input": request_body}, answer.start))
+        arrived = _Arrived(at, environ["REQUEST_METHOD"], target, _headers(environ), request_body.recorded)
+        return arrived, Outgoing(answer.headers, answer.body, answer.status)
 
     def _verdict(self, arrived: _Arrived) -> Verdict:
         client = self._directory.find(arrived.headers.get("client-id", ""))
@@ -188,8 +185,18 @@ class _Recording(io.RawIOBase):
         return piece
 
 
-def _unused(_data: bytes) -> object:
-    return None
+class _Answer:
+    """What an application answers, instead of being sent."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: Headers = ()
+        self.body = b""
+
+    def start(self, status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+        """PEP 3333's start_response."""
+        self.status, self.headers = status, tuple(headers)
+        return lambda _data: None
 
 
 def _paths(settings: Settings) -> list[str]:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from acqp_gateway.errors import CommandRefused, ConfigurationError, IllegalValue, NotOnRecord, ParameterIllegal
 from acqp_gateway.protocol.strict_json import read_object
 from acqp_gateway.sandbox.faults import FAULTS
-from acqp_gateway.sandbox.faults_in_force import LONGEST_MS, FaultsInForce, FaultSettingSchema
+from acqp_gateway.sandbox.faults_in_force import LONGEST_MS, FaultSettingSchema, FaultsInForce
 from acqp_gateway.sandbox.history import MOST_MESSAGES, History
 from acqp_gateway.sandbox.notifying import Notifier
 from acqp_gateway.sandbox.registrations import Registration, Registrations, Subject, read_registrations
@@ -40,7 +40,6 @@ def control_application(
     """Everything that is no API of Alipay+'s, as a WSGI application."""
     app = Flask("acqp_gateway.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # of Flask's default provider
     app.url_map.merge_slashes = False
     app.register_error_handler(Exception, _as_json)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"}, endpoint="healthz")
@@ -101,7 +100,9 @@ def _registrations_blueprint(registrations: Registrations, notifier: Notifier) -
 def _wanted(registrations: Registrations, given: dict[str, Any]) -> Registration:
     subject = _subject(given)
     if subject.merchant_id is None and subject.request_id is None:
-        raise IllegalValue("name a registrationRequestId, or a referenceMerchantId with or without a referenceStoreId")
+        raise IllegalValue(
+            "name a registrationRequestId, or a referenceMerchantId with or without a referenceStoreId"
+        )
     found = registrations.find(subject)
     if found is None:
         raise NotOnRecord("no such registration is on record; see: acqp-gateway sandbox registrations list")

@@ -55,7 +55,12 @@ class Exchange:
     ms: int | None = None
 
     def signed(
-        self, body: bytes, *, client_id: str | None = None, at: datetime | None = None, key: RSAPrivateKey | None = None
+        self,
+        body: bytes,
+        *,
+        client_id: str | None = None,
+        at: datetime | None = None,
+        key: RSAPrivateKey | None = None,
     ) -> Outgoing:
         """The genuine answer with another body, signed as Alipay+ would, or with one thing different."""
         client_id = client_id or self.client_id
@@ -142,7 +147,11 @@ def _standing(collective: str, *entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(psp_name: str, status: str, reason: str | None = None) -> dict[str, Any]:
-    result = {"registrationStatus": status} if reason is None else {"registrationStatus": status, "rejectionReason": reason}
+    result = (
+        {"registrationStatus": status}
+        if reason is None
+        else {"registrationStatus": status, "rejectionReason": reason}
+    )
     return {"productCodes": ["IN_STORE_PAYMENT"], "pspName": psp_name, "registrationResult": result}
 
 
@@ -152,7 +161,11 @@ def _markup(exchange: Exchange) -> Outgoing:
 
 
 def _unknown_status(exchange: Exchange) -> Outgoing:
-    entries = (_entry("ALIPAY_CN", "APPROVED_WITH_CONDITIONS"), _entry("GCASH", "approved"), _entry("DANA", "CANCELLED"))
+    entries = (
+        _entry("ALIPAY_CN", "APPROVED_WITH_CONDITIONS"),
+        _entry("GCASH", "approved"),
+        _entry("DANA", "CANCELLED"),
+    )
     return exchange.said(_standing("HALFWAY", *entries))
 
 
@@ -231,7 +244,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "hangs_up": Fault(
         "the connection ends without an answer",
-        lambda exchange: Outgoing((), b"", status=None, deliver=hanging_up),
+        lambda _exchange: Outgoing((), b"", status=None, deliver=hanging_up),
     ),
     "truncated": Fault("half of the true answer, then the connection ends; Content-Length promises all", _cut_short),
     "not_json": Fault(

@@ -100,9 +100,7 @@ class FaultsInForce:
                 {"fault": fault, "api": api, "merchant": merchant},
             ).rowcount
 
-    def take(
-        self, api: str, merchants: Collection[str], subject: str, *, has_previous: bool
-    ) -> FaultSetting | None:
+    def take(self, api: str, merchants: Collection[str], subject: str, *, has_previous: bool) -> FaultSetting | None:
         """The fault for this answer, counted as spent; None where none is in force.
 
         `merchants` are the ids under which a fault may be limited to this request, `subject` whom it is about.

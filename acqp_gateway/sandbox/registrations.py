@@ -267,9 +267,7 @@ def _registration(row: sqlite3.Row) -> Registration:
         PspEntry(psp["pspName"], tuple(psp["productCodes"]), psp["status"], psp.get("rejectionReason"))
         for psp in kept or ()
     )
-    return Registration(
-        row["merchant_id"], row["store_id"], row["request_id"], row["collective_status"], psps, form
-    )
+    return Registration(row["merchant_id"], row["store_id"], row["request_id"], row["collective_status"], psps, form)
 
 
 def read_registrations(given: Any, *, most: int) -> list[Registration]:

@@ -379,7 +379,8 @@ class _PostgresqlPath:
             driver.roll_back_unless_done()
         except BaseException as error:
             # Whatever state the connection is in, the next one shall not find out.
-            driver.connection.invalidate()
+            if driver.connection.is_valid:
+                driver.connection.invalidate()
             if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError)):
                 raise as_store_error(error) from error
             raise

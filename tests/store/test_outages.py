@@ -27,10 +27,15 @@ from tests.store.helpers import (
     hearing_the_store,
     is_locked,
     other_sqlite_connection,
+    run_sql,
     taking,
 )
 
 PATIENCE_S = 0.3
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state = 'idle in transaction'"
+)
 AT_ONCE_S = 0.15
 
 
@@ -169,6 +174,21 @@ class TestPostgresqlLocks:
             holder.execute(select(tables.orders).with_for_update(key_share=True, read=True))
             assert counter.refusal(code) is None
 
+    def test_a_connection_that_dies_between_look_up_and_record_leaves_nothing(self, counter: Counter) -> None:
+        code = counter.new_code()
+
+        def die_in_between() -> None:
+            with counter.decodes.transaction() as transaction:
+                transaction.look_up(code, None)
+                assert run_sql(counter.shop.store, KILL) == 1
+                transaction.record(attempt(code))
+
+        with pytest.raises(StoreUnavailable):
+            die_in_between()
+        counter.heard.wait_until_available()
+        assert orders.listed_decodes(counter.shop.store, code_value=code) == []
+        assert counter.decode(code) == b"first"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
@@ -274,22 +294,3 @@ class TestPostgresqlServer:
         finally:
             if server.process is None:
                 server.start()
-
-    def test_a_connection_that_dies_between_look_up_and_record_leaves_nothing(
-        self, counter: Counter, server: PostgresqlServer
-    ) -> None:
-        code = counter.new_code()
-
-        def die_in_between() -> None:
-            with counter.decodes.transaction() as transaction:
-                found = transaction.look_up(code, None)
-                assert found is not None
-                server.stop()
-                server.start()
-                transaction.record(attempt(code))
-
-        with pytest.raises(StoreUnavailable):
-            die_in_between()
-        counter.heard.wait_until_available()
-        assert orders.listed_decodes(counter.shop.store, code_value=code) == []
-        assert counter.decode(code) == b"first"

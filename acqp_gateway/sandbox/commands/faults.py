@@ -1,0 +1,91 @@
+"""`acqp-gateway sandbox faults`: make the stand-in misbehave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from acqp_gateway.sandbox.commands import output
+from acqp_gateway.sandbox.commands.control_client import ControlClient
+from acqp_gateway.sandbox.faults import FAULTS
+from acqp_gateway.sandbox.faults_in_force import APIS, LONGEST_MS
+
+
+@click.group()
+def faults() -> None:
+    """Make the stand-in misbehave by name; it does nothing wrong by itself."""
+
+
+@faults.command("list")
+@output.json_option
+def list_faults(as_json: bool) -> None:
+    """List the faults in force, and all that there are."""
+    found = ControlClient().ask("GET", "faults")
+    if as_json:
+        output.print_json(found)
+        return
+    output.table(("fault", "what it does"), list(found["known"].items()), none="")
+    click.echo()
+    _show_in_force(found)
+
+
+@faults.command("set")
+@click.argument("name", type=click.Choice(list(FAULTS)), metavar="NAME")
+@click.option(
+    "--times", type=click.IntRange(1, 1_000_000), metavar="N", help="For so many answers; otherwise for all."
+)
+@click.option("--merchant", metavar="ID", help="Only for this merchant id or registration request id.")
+@click.option(
+    "--ms",
+    type=click.IntRange(0, LONGEST_MS),
+    metavar="N",
+    help="How late (slow), or how long between bytes (dripping).",
+)
+@click.option("--api", type=click.Choice(APIS), default=APIS[0], show_default=True, help="Whose answers.")
+@output.json_option
+def set_fault(name: str, times: int | None, merchant: str | None, ms: int | None, api: str, as_json: bool) -> None:
+    """Put a fault in force, until it is spent or cleared. Of several the first that matches is applied.
+
+    NAME is one of those that `faults list` shows.
+    """
+    body = {"api": api, "fault": name, "times": times, "merchant": merchant, "ms": ms}
+    _report(ControlClient().ask("POST", "faults", body=body), as_json=as_json)
+
+
+@faults.command("clear")
+@click.argument("name", type=click.Choice(list(FAULTS)), metavar="[NAME]", required=False)
+@click.option("--merchant", metavar="ID", help="Only those limited to this id.")
+@output.json_option
+def clear_faults(name: str | None, merchant: str | None, as_json: bool) -> None:
+    """End a fault, or all of them."""
+    found = ControlClient().ask("DELETE", "faults", parameters={"fault": name, "merchant": merchant})
+    _report(found, as_json=as_json)
+
+
+@faults.command("latency")
+@click.argument("ms", type=click.IntRange(0, LONGEST_MS), metavar="MS")
+@output.json_option
+def set_latency(ms: int, as_json: bool) -> None:
+    """Keep every answer waiting for MS milliseconds; 0 ends that."""
+    _report(ControlClient().ask("PUT", "latency", body={"ms": ms}), as_json=as_json)
+
+
+def _report(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({name: value for name, value in found.items() if name != "known"})
+    else:
+        _show_in_force(found)
+
+
+def _show_in_force(found: dict[str, Any]) -> None:
+    output.table(
+        ("in force", "api", "answers left", "only for", "ms"),
+        [
+            (setting["fault"], setting["api"], setting["times"] or "all", setting["merchant"], setting["ms"])
+            for setting in found["faults"]
+        ],
+        none="No fault is in force.",
+    )
+    if found["latencyMs"]:
+        output.message(f"Every answer is kept waiting for {found['latencyMs']} ms.")

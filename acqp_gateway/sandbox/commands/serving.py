@@ -1,0 +1,18 @@
+"""`acqp-gateway sandbox serve`."""
+
+from __future__ import annotations
+
+import click
+
+from acqp_gateway import settings
+from acqp_gateway.sandbox import server
+
+
+@click.command()
+def serve() -> None:
+    """Stand in for Alipay+ on this machine, until SIGTERM or Ctrl-C.
+
+    Answers inquiryRegistrationStatus, signed, from the registrations that `registrations set` enters, and misbehaves
+    as `faults set` says. What it keeps lies in ACQP_SANDBOX_DIR.
+    """
+    server.serve(settings.load())
