@@ -40,6 +40,7 @@ def control_application(
     """Everything that is no API of Alipay+'s, as a WSGI application."""
     app = Flask("acqp_gateway.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider: a table's order says something
     app.url_map.merge_slashes = False
     app.register_error_handler(Exception, _as_json)
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"}, endpoint="healthz")
@@ -75,9 +76,9 @@ def _registrations_blueprint(registrations: Registrations, notifier: Notifier) -
         given = _body()
         wants_notifying = given.pop("notify", False)
         several = "registrations" in given
-        wanted = read_registrations(given["registrations"] if several else [given], most=MOST_REGISTRATIONS)
-        if wants_notifying not in (True, False) or (several and len(given) > 1):
+        if not isinstance(wants_notifying, bool) or (several and len(given) > 1):
             raise IllegalValue('beside "registrations" there may be "notify" alone, true or false')
+        wanted = read_registrations(given["registrations"] if several else [given], most=MOST_REGISTRATIONS)
         if wants_notifying and len(wanted) > _MOST_NOTIFIED:
             raise IllegalValue(f"at most {_MOST_NOTIFIED} registrations can be notified at once")
         kept = registrations.put(wanted)

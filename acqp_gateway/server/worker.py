@@ -21,6 +21,7 @@ from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from selectors import EVENT_READ
+from types import FrameType
 from typing import Any, NamedTuple
 
 from gunicorn import http as gunicorn_http
@@ -214,6 +215,17 @@ class CollectingConnection(gthread.TConn):  # type: ignore[misc]  # gunicorn shi
         self.sock.settimeout(self.send_seconds)
 
 
+class BrokenBody:
+    """A body whose framing is broken: whoever reads it is told how."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self, _size: int) -> bytes:
+        """Raises what the parser said."""
+        raise self.error
+
+
 class AnswerRecorder:
     """Takes the place of the client's socket while gunicorn chooses the status of an error."""
 
@@ -284,6 +296,12 @@ class BufferingThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # guni
         if open_files == resource.RLIM_INFINITY:
             return int(cfg.worker_connections)
         return int(min(cfg.worker_connections, max(open_files - SPARE_FILES, cfg.threads + 1)))
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGQUIT and SIGINT: ends the worker at once."""
+        # gthread shuts the pool down in this signal handler: a deadlock if the signal arrives while this same
+        # thread is in the pool's submit(), which holds the same lock.
+        super(gthread.ThreadWorker, self).handle_quit(sig, frame)
 
     def accept(self, listener: socket.socket) -> None:
         """Takes a new connection, at the cost of a slow or idle one when the worker has no room for more."""
@@ -375,13 +393,21 @@ class BufferingThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # guni
         req._expected_100_continue = False
         chunked = isinstance(req.body.reader, gunicorn_http.body.ChunkedReader)
         if chunked and connection.verdict is not Verdict.BODY_TOO_LARGE:
-            # A malformed chunk is refused here and not by an exception inside the application.
-            req.body = gunicorn_http.body.Body(BytesIO(req.body.read()))
+            req.body = self._settled(req)
         body_left = getattr(req.body.reader, "length", 0)
         if connection.verdict is not Verdict.COMPLETE or connection.parser.unreader.remaining() != body_left:
             # Where the next request starts is not certain, so there is none on this connection.
             req.force_close()
         return bool(super().handle_request(req, connection))
+
+    def _settled(self, req: Any) -> Any:
+        """The chunked body of a request in one piece, or one that tells the application that it is broken."""
+        try:
+            return gunicorn_http.body.Body(BytesIO(req.body.read()))
+        except Exception as error:
+            # An API answers this itself, signed; and nobody knows where a next request would start.
+            req.force_close()
+            return gunicorn_http.body.Body(BrokenBody(error))
 
     def _keepalive_after(self, _connection: CollectingConnection, keepalive: bool) -> bool:
         # gthread reads the rest of a body here; the next request has its own parser and needs no such thing.

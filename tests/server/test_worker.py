@@ -405,15 +405,36 @@ BAD_REQUESTS = {
     "length enormous": (400, post("/", "Content-Length: " + "9" * 5_000)),
     "not chunked last": (400, post("/", "Transfer-Encoding: chunked, identity")),
     "coding and length": (400, post("/", "Content-Length: 5", "Transfer-Encoding: identity")),
-    "chunk size no number": (400, post("/tolerant", "Transfer-Encoding: chunked") + b"xyz\r\n"),
-    "chunk size too long": (400, post("/tolerant", "Transfer-Encoding: chunked") + b"1" * 2_000),
-    "chunk too long": (400, post("/tolerant", "Transfer-Encoding: chunked") + b"2\r\nabc\r\n"),
-    "chunk extension": (400, post("/tolerant", "Transfer-Encoding: chunked") + b"1;=\r\na\r\n0\r\n\r\n"),
-    "trailer": (400, post("/tolerant", "Transfer-Encoding: chunked") + b"0\r\nContent-Length: 5\r\n\r\n"),
     "expectation": (417, post("/", f"Expect: {MARKER}", "Content-Length: 50")),
     "unknown coding": (501, post("/", f"Transfer-Encoding: {MARKER}")),
     "application fails": (500, get("/fail")),
 }
+
+
+BROKEN_CHUNKS = {
+    "chunk size no number": b"xyz\r\n",
+    "chunk size too long": b"1" * 2_000,
+    "chunk too long": b"2\r\nabc\r\n",
+    "chunk extension": b"1;=\r\na\r\n0\r\n\r\n",
+    "trailer": b"0\r\nContent-Length: 5\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("chunks", BROKEN_CHUNKS.values(), ids=BROKEN_CHUNKS.keys())
+def test_broken_chunks_are_told_to_the_application_or_refused_for_it(
+    server: Server, stack: ExitStack, chunks: bytes
+) -> None:
+    head = post("/tolerant", "Transfer-Encoding: chunked")
+    stream = stream_of(stack, server.connect(stack, head + chunks))
+    answer = read_answer(stream)
+    assert answer.status == 200
+    assert answer.json()["length"] == len(b"an error the application saw")
+    assert stream.read() == b""
+
+    intolerant = read_answer(
+        stream_of(stack, server.connect(stack, post("/", "Transfer-Encoding: chunked") + chunks))
+    )
+    assert intolerant.status == 400
 
 
 @pytest.mark.parametrize(("status", "request_bytes"), BAD_REQUESTS.values(), ids=BAD_REQUESTS.keys())
@@ -628,6 +649,16 @@ def test_settings_that_change_what_a_request_is_are_refused(name: str, value: ob
 
     with pytest.raises(RuntimeError, match=name):
         BufferingThreadWorker.check_config(config, log)
+
+
+def test_a_quick_stop_does_not_wait_for_the_pool() -> None:
+    worker = object.__new__(BufferingThreadWorker)
+    worker.cfg = Config()
+    # The pool's lock may be held by the thread that the signal interrupts, so the pool must be left alone.
+    worker.tpool = None
+
+    with pytest.raises(SystemExit):
+        worker.handle_quit(signal.SIGQUIT, None)
 
 
 def test_connections_leave_open_files_to_the_application(

@@ -192,7 +192,8 @@ class TestPostgresqlLocks:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresqlServer]:
-    started = PostgresqlServer()
+    # With fsync, a start after a kill syncs every file of every database first.
+    started = PostgresqlServer(fsync="off")
     yield started
     started.remove()
 
