@@ -29,6 +29,8 @@ from acqp_gateway.registration.pace import Pace
 from acqp_gateway.settings import Settings
 from acqp_gateway.store import standings
 
+__all__ = ["registrations"]
+
 EXIT_STOPPED = 130
 
 _CHECK_COLUMNS = ("pspName", "status", "productCodes", "since", "rejectionReason", "nextStep")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -37,15 +38,17 @@ from acqp_gateway.errors import (
     Unreachable,
 )
 from acqp_gateway.protocol.headers import read_signature, read_time, write_signature, write_time
-from acqp_gateway.protocol.keyring import VersionedKeys
+from acqp_gateway.protocol.keyring import VersionedKeys, same_key
 from acqp_gateway.protocol.signature import Message, sign, verify
 from acqp_gateway.protocol.strict_json import read_object
 
+# It would write down what it cannot parse of an answer's headers, with a traceback.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
 LARGEST_ANSWER = 1024 * 1024
 _UNSIGNED_BELIEVED = ("F", "U")
-_OTHERS_KEY_HINT = (
-    "; our own key would fit: our public key is configured in place of theirs, run: acqp-gateway keys check"
-)
+_OTHERS_KEY_HINT = "; our own public key is configured in place of theirs, run: acqp-gateway keys check"
+_BAD_ADDRESS = "the address must be https://..., or http:// to this machine (127.0.0.1) alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,7 @@ class SigningClient:
 
         `signed_target` is what is signed where a proxy in between changes the path.
         """
-        check_url(url)
-        request = self._session.prepare_request(requests.Request("POST", url, data=body))
+        request = self._prepared(url, body)
         target = signed_target or request.path_url
         request_time = write_time(self._clock())
         signature = sign(Message("POST", target, self._client_id, request_time, body), self._signing_key)
@@ -136,15 +138,27 @@ class SigningClient:
             failure.answer = answer
             raise
 
+    def _prepared(self, url: str, body: bytes) -> requests.PreparedRequest:
+        check_url(url)
+        try:
+            request = self._session.prepare_request(requests.Request("POST", url, data=body))
+        except (requests.RequestException, ValueError):
+            raise CallNotSent(_BAD_ADDRESS) from None
+        # What requests makes of an address is where it sends.
+        check_url(str(request.url))
+        return request
+
     def _send(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
-        host = urlsplit(str(request.url)).netloc
+        url = str(request.url)
+        host = urlsplit(url).netloc.rpartition("@")[2]
         try:
             with _deadline(self._answer_s):
-                response = self._session.send(
+                # The session itself would read the whole body of a redirect, however large it is.
+                response = self._session.get_adapter(url).send(
                     request,
                     stream=True,
-                    allow_redirects=False,
                     timeout=(min(self._connect_s, self._answer_s), self._answer_s),
+                    verify=True,
                 )
                 with response:
                     body = _read_capped(response.raw)
@@ -183,7 +197,8 @@ class SigningClient:
         try:
             verify(message, header.signature, key)
         except SignatureInvalid:
-            hint = _OTHERS_KEY_HINT if self._own_key_fits(message, header.signature) else "; check their public key"
+            own_key = same_key(key, self._signing_key.public_key()) or self._own_key_fits(message, header.signature)
+            hint = _OTHERS_KEY_HINT if own_key else "; check their public key"
             raise NotAuthentic(f"the answer's signature is wrong{hint}") from None
         self._check_fresh(response_time)
 
@@ -191,9 +206,8 @@ class SigningClient:
         try:
             return self._peer_keys.by_version[version or self._peer_keys.newest_version]
         except LookupError:
-            raise NotAuthentic(
-                f"the answer names key version {version or '(none)'}, which we do not hold for them"
-            ) from None
+            named = repr(version[:20]) if version else "(none)"
+            raise NotAuthentic(f"the answer names key version {named}, which we do not hold for them") from None
 
     def _own_key_fits(self, message: Message, signature: bytes) -> bool:
         try:
@@ -213,12 +227,15 @@ class SigningClient:
 
 def check_url(url: str) -> None:
     """Raise CallNotSent for an address to which nothing may be sent: http:// goes to this machine alone."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise CallNotSent(_BAD_ADDRESS) from None
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname and _is_loopback(parts.hostname):
         return
-    raise CallNotSent("the address must be https://..., or http:// to this machine (127.0.0.1) alone")
+    raise CallNotSent(_BAD_ADDRESS)
 
 
 def _is_loopback(host: str) -> bool:

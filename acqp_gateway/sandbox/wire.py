@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Set when the process is told to end: whoever waits goes home.
 stopping = threading.Event()
+
+_LOOK_EVERY_S = 0.2
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -62,7 +65,7 @@ def late(seconds: float) -> Delivery:
     """In whole, after so many seconds."""
 
     def deliver(outgoing: Outgoing, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if stopping.wait(seconds):
+        if not _wait(environ, seconds):
             return hanging_up(outgoing, environ, start_response)
         return ordinarily(outgoing, environ, start_response)
 
@@ -81,9 +84,27 @@ def dripping(seconds: float) -> Delivery:
 
 def _bytes_of(body: bytes, seconds: float, environ: WSGIEnvironment) -> Iterator[bytes]:
     for position in range(len(body)):
-        if position and stopping.wait(seconds):
+        if position and not _wait(environ, seconds):
             _hang_up(environ)
         yield body[position : position + 1]
+
+
+def _wait(environ: WSGIEnvironment, seconds: float) -> bool:
+    """Wait, and say whether somebody still waits for the answer: else a thread would be held for nobody."""
+    ends_at = time.monotonic() + seconds
+    while (left := ends_at - time.monotonic()) > 0:
+        if stopping.wait(min(left, _LOOK_EVERY_S)) or _is_gone(_socket_of(environ)):
+            return False
+    return True
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def cut_short(outgoing: Outgoing, environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:

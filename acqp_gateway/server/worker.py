@@ -298,10 +298,13 @@ class BufferingThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # guni
         return int(min(cfg.worker_connections, max(open_files - SPARE_FILES, cfg.threads + 1)))
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGQUIT and SIGINT: ends the worker at once."""
-        # gthread shuts the pool down in this signal handler: a deadlock if the signal arrives while this same
-        # thread is in the pool's submit(), which holds the same lock.
-        super(gthread.ThreadWorker, self).handle_quit(sig, frame)
+        """SIGQUIT and SIGINT: ends the worker on the poller's next turn."""
+        # The signal may arrive while this same thread is in the pool's submit(): shutting the pool down from here,
+        # as gthread does, would wait for ever for a lock that submit() holds.
+        if self.booted:
+            self.method_queue.defer(super().handle_quit, sig, frame)
+        else:
+            super().handle_quit(sig, frame)
 
     def accept(self, listener: socket.socket) -> None:
         """Takes a new connection, at the cost of a slow or idle one when the worker has no room for more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -255,7 +256,7 @@ def test_two_signature_headers(service: Service) -> None:
     assert send(service, twice).code == "INVALID_SIGNATURE"
 
 
-TIMES = {
+TIMES: dict[str, Callable[[datetime], str]] = {
     "offset": lambda at: at.isoformat(timespec="seconds"),
     "Z and 3 digits": lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.123Z"),
     "Z and 2 digits": lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.09Z"),

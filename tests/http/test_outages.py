@@ -100,7 +100,7 @@ def test_postgresql_stopped_and_started_again(own_postgresql: PostgresqlServer, 
             assert_authentic(timed.reply, keys)
         own_postgresql.start()
         wait_until_decoded(gateway, raw, 5)
-        assert gateway.answers("/readyz")
+        gateway.wait_until("/readyz", 5)
 
 
 def test_started_while_postgresql_is_down(own_postgresql: PostgresqlServer, keys: Keys) -> None:

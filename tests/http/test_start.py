@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from acqp_gateway.protocol.keyring import public_pem
 from tests.conftest import FreshStores
 from tests.gateway_process import ROOT, GatewayProcess, environment, free_port, running_gateway
 from tests.http.conftest import Service
-from tests.peer import Keys, public_pem
+from tests.peer import Keys
 
 Breakage = Callable[[dict[str, str], Path], None]
 

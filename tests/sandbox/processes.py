@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from acqp_gateway.protocol.client import SigningClient
 from acqp_gateway.protocol.headers import read_signature
@@ -149,9 +151,9 @@ class Sandbox:
         proper = SignedRequest(self.gateway_key(), body, target=INQUIRY_PATH)
         return replace(proper, **changes)
 
-    def gateway_key(self) -> Any:
+    def gateway_key(self) -> RSAPrivateKey:
         """The gateway's private key."""
-        return read_private_key(self.keys.keys_dir / "gateway-1.pem")
+        return gateway_key(self.keys)
 
     def send(self, request: SignedRequest) -> Reply:
         """Send a request and read its answer."""
@@ -161,17 +163,29 @@ class Sandbox:
         """Ask properly, but for the changes; the answer is authentic."""
         request = self.request(merchant_id, **changes)
         reply = self.send(request)
-        assert is_authentic(reply, self.keys, target=request.signed_target or request.target, method=request.method)
+        assert is_authentic(reply, self.keys, target=request.target, method=request.method)
         return reply
 
     def client(self, **options: Any) -> SigningClient:
         """The gateway's calling side."""
         return SigningClient(
-            client_id=CLIENT_ID,
-            signing_keys=VersionedKeys({"1": self.gateway_key()}),
-            peer_keys=VersionedKeys({"1": self.keys.alipayplus.public_key()}),
-            **{"answer_s": 5.0, **options},
+            **{
+                "client_id": CLIENT_ID,
+                "signing_keys": VersionedKeys({"1": self.gateway_key()}),
+                "peer_keys": VersionedKeys({"1": self.keys.alipayplus.public_key()}),
+                **options,
+            }
         )
+
+
+def gateway_key(keys: Keys) -> RSAPrivateKey:
+    """The gateway's private key."""
+    return _read_once(keys.keys_dir / "gateway-1.pem")
+
+
+@functools.cache
+def _read_once(path: Path) -> RSAPrivateKey:
+    return read_private_key(path)
 
 
 def entry(psp_name: str, status: str, reason: str | None = None) -> dict[str, Any]:

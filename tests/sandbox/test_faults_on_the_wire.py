@@ -19,7 +19,6 @@ from tests.peer import Reply, exchange
 from tests.sandbox.processes import Sandbox, is_authentic, is_signed
 
 
-
 def broken_by(sandbox: Sandbox, name: str, **members: Any) -> Reply:
     """The answer under a fault about a merchant who is PENDING at one MPP and REJECTED at another."""
     sandbox.register()
@@ -330,15 +329,6 @@ def test_a_fault_never_hides_that_our_signature_is_wrong(sandbox: Sandbox) -> No
     sandbox.set_fault("unsigned", times=1)
     assert sandbox.ask(signed_target="/elsewhere").code == "INVALID_SIGNATURE"
     assert len(sandbox.done("GET", "faults")["faults"]) == 1
-
-
-def test_replayed_is_not_spent_before_there_was_an_answer(sandbox: Sandbox) -> None:
-    # An answer of another test may be played back; this one is about what is counted.
-    sandbox.register()
-    sandbox.ask()
-    sandbox.set_fault("replayed", times=1)
-    sandbox.ask()
-    assert sandbox.done("GET", "faults")["faults"] == []
 
 
 def test_others_are_served_while_slow_answers_wait(sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.peer import CLIENT_ID, SignedRequest
 from tests.sandbox.processes import Sandbox, entry, is_authentic
 
-APPROVED = {"pspRegistrationResultList": [entry("ALIPAY_CN", "APPROVED")]}
+APPROVED: dict[str, Any] = {"pspRegistrationResultList": [entry("ALIPAY_CN", "APPROVED")]}
 
 
 def statuses(members: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from email.message import Message
 from http.client import parse_headers
@@ -25,6 +26,7 @@ import pytest
 from gunicorn import http as gunicorn_http
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import PollableMethodQueue
 
 from acqp_gateway.server.worker import (
     BufferingThreadWorker,
@@ -651,14 +653,19 @@ def test_settings_that_change_what_a_request_is_are_refused(name: str, value: ob
         BufferingThreadWorker.check_config(config, log)
 
 
-def test_a_quick_stop_does_not_wait_for_the_pool() -> None:
+def test_a_quick_stop_leaves_the_pool_alone_until_the_pollers_next_turn(stack: ExitStack) -> None:
     worker = object.__new__(BufferingThreadWorker)
-    worker.cfg = Config()
-    # The pool's lock may be held by the thread that the signal interrupts, so the pool must be left alone.
-    worker.tpool = None
+    worker.cfg, worker.booted, worker.method_queue = Config(), True, PollableMethodQueue()
+    worker.tpool = stack.enter_context(ThreadPoolExecutor(1))
+    worker.method_queue.init()
+    stack.callback(worker.method_queue.close)
 
+    # The thread that the signal interrupts may be in submit(), with the pool's lock.
+    worker.handle_quit(signal.SIGQUIT, None)
+
+    worker.tpool.submit(int).result()
     with pytest.raises(SystemExit):
-        worker.handle_quit(signal.SIGQUIT, None)
+        worker.method_queue.run_callbacks(None)
 
 
 def test_connections_leave_open_files_to_the_application(

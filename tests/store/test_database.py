@@ -119,7 +119,7 @@ def test_connections_keep_their_promises(store: Store) -> None:
         cursor = connection.cursor()
         for question, answer in promised.items():
             cursor.execute(question)
-            assert cursor.fetchone()[0] == answer, question
+            assert cursor.fetchone() == (answer,), question
         connection.close()
     decodes.close()
 

@@ -254,7 +254,6 @@ def test_what_is_not_recorded_has_not_happened(shared_store: Store, decodes: Dec
     assert not is_locked(shared_store, order.code_value)
     with pytest.raises(ZeroDivisionError):
         fail_within(decodes, order.code_value)
-    assert not is_locked(shared_store, order.code_value)
     assert orders.listed_decodes(shared_store, code_value=order.code_value) == []
     shared_store.breaker.check()
     assert decode_once(decodes, order.code_value) == b"first"
