@@ -216,7 +216,7 @@ FAULTS: Mapping[str, Fault] = {
         lambda exchange: exchange.signed(exchange.genuine.body, client_id=FOREIGN_CLIENT_ID),
     ),
     "replayed": Fault(
-        "the answer to the request before this one, its signature and all; not spent while there was none",
+        "the last true answer before this one, signature and all, whomever it is about; waits until there is one",
         _previous,
         needs_previous=True,
     ),

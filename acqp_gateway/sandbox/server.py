@@ -71,8 +71,9 @@ def listen(bind: str) -> socket.socket:
     try:
         return socket.create_server((str(address[0]), int(port)), family=family, backlog=_WAITING_CONNECTIONS)
     except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise SettingError(
-            f"{bind} cannot be used ({error.strerror}); end the program that uses it, or choose another:"
+            f"{bind} cannot be used ({reason}); end the program that uses it, or choose another:"
             " ACQP_SANDBOX_BIND=127.0.0.1:8101"
         ) from None
 

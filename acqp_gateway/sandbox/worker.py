@@ -28,6 +28,10 @@ class SandboxWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         except OSError as error:
             self.log.debug("could not answer: %s", error)
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Called on every turn: idle connections are closed when their time is over, or the worker's is."""
+        super().murder_keepalived(force or not self.alive)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: whoever is slow on purpose goes home."""
         wire.stopping.set()

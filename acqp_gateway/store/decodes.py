@@ -190,7 +190,7 @@ _EVERYTHING_ABOUT_A_CODE = (
 
 _LOOK_UP = _EVERYTHING_ABOUT_A_CODE.with_for_update(of=orders, key_share=True)
 
-_RECORD = insert(decodes).values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
+_RECORD = insert(decodes).inline().values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
 
 _PIN = (
     update(orders)
@@ -364,7 +364,7 @@ class _PostgresqlPath:
             connect_args={
                 # Every look-up here goes by an index, and a plan made while tables were empty must not outlive it.
                 "options": postgresql_options(store.patience_s)
-                + " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+                + " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
             },
         )
         writer = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # untyped there

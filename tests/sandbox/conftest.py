@@ -25,7 +25,9 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory, sandbox_keys: Keys
         tmp_path_factory.mktemp("sandbox"), sandbox_keys, free_port(), gateway_port=gateway_port
     )
     process = SandboxProcess(settings)
-    yield Sandbox(process, sandbox_keys, gateway_port)
+    sandbox = Sandbox(process, sandbox_keys, gateway_port)
+    yield sandbox
+    sandbox.session.close()
     status, errors = process.stop(), process.errors()
     process.close()
     assert (status, errors) == (0, "")

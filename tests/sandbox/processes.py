@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,6 +89,12 @@ def sandbox_environment(folder: Path, keys: Keys, port: int, *, gateway_port: in
     }
 
 
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A running sandbox and what a test does with it."""
@@ -96,6 +102,7 @@ class Sandbox:
     process: SandboxProcess
     keys: Keys
     gateway_port: int
+    session: requests.Session = field(default_factory=_session)
 
     @property
     def url(self) -> str:
@@ -104,7 +111,7 @@ class Sandbox:
 
     def control(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> requests.Response:
         """Ask the control API."""
-        return requests.request(
+        return self.session.request(
             method,
             f"http://127.0.0.1:{self.process.address[1]}/control/{path}",
             headers={"Authorization": f"Bearer {self.process.token() if token is None else token}"},

@@ -491,7 +491,7 @@ def test_whatever_drips_is_bounded_in_all(sandbox_keys: Keys, head: bytes) -> No
     with peer(dripping(head)) as server:
         with pytest.raises(errors.TimedOut):
             make_client(sandbox_keys, answer_s=0.3).call(server.url, BODY)
-        assert 0.3 <= time.monotonic() - started < 0.8
+        assert 0.3 <= time.monotonic() - started < 1.3
 
 
 def flooding(head: bytes) -> Callable[[socket.socket], None]:

@@ -113,7 +113,6 @@ def test_foreign(sandbox: Sandbox) -> None:
 def test_replayed(sandbox: Sandbox) -> None:
     sandbox.register("M2", pspRegistrationResultList=[])
     first = sandbox.ask("M2")
-    time.sleep(1.1)
     reply = broken_by(sandbox, "replayed", times=1)
     own = ("client-id", "response-time", "signature", "content-type", "content-length")
     assert reply.body == first.body
@@ -145,14 +144,14 @@ def test_redirect(sandbox: Sandbox) -> None:
 
 def test_slow(sandbox: Sandbox) -> None:
     started = time.monotonic()
-    reply = broken_by(sandbox, "slow", ms=700)
-    assert time.monotonic() - started >= 0.7
+    reply = broken_by(sandbox, "slow", ms=300)
+    assert time.monotonic() - started >= 0.3
     assert is_authentic(reply, sandbox.keys)
 
 
 def test_slow_keeps_a_client_waiting_for_half_a_minute_by_itself(sandbox: Sandbox) -> None:
     with sent(sandbox, "slow") as connection:
-        connection.settimeout(1)
+        connection.settimeout(0.5)
         with pytest.raises(TimeoutError):
             connection.recv(1)
 
@@ -162,12 +161,12 @@ def test_dripping(sandbox: Sandbox) -> None:
     with sent(sandbox, "dripping") as connection:
         started = time.monotonic()
         found = b""
-        while len(found.partition(b"\r\n\r\n")[2]) < 3:
+        while len(found.partition(b"\r\n\r\n")[2]) < 2:
             found += connection.recv(65_536)
     head, _, body = found.partition(b"\r\n\r\n")
     assert promised_length(head) == true
-    assert len(body) == 3
-    assert 2.0 <= time.monotonic() - started < 4
+    assert len(body) == 2
+    assert 1.0 <= time.monotonic() - started < 3
 
 
 def test_dripping_comes_to_an_end(sandbox: Sandbox) -> None:
