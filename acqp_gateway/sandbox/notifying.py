@@ -37,12 +37,14 @@ class Notifier:
         except CallFailed as failure:
             # What was sent is known but for its headers.
             answer = None if failure.answer is None else answer_part({}, failure.answer)
-            self._remember(at, registration, request_part({}, body), Verdict(False, str(failure)), answer)
+            facts = {"failure": str(failure)}
+            verdict = Verdict(False, failure.reason)
+            self._remember(at, registration, request_part({}, body), verdict, answer, facts)
             return {"url": self._url, "answered": False, "failure": failure.reason, "text": str(failure)}
         sent = request_part(_lower(received.sent.headers), body)
         text = "verified" if received.signed else "not signed (believed only because it is a refusal)"
         answer = answer_part(_lower(received.headers), received.body)
-        self._remember(at, registration, sent, Verdict(received.signed, text), answer)
+        self._remember(at, registration, sent, Verdict(received.signed, text), answer, {})
         return {
             "url": self._url,
             "answered": True,
@@ -51,7 +53,13 @@ class Notifier:
         }
 
     def _remember(
-        self, at: datetime, registration: Registration, request: Part, verdict: Verdict, answer: Part | None
+        self,
+        at: datetime,
+        registration: Registration,
+        request: Part,
+        verdict: Verdict,
+        answer: Part | None,
+        facts: Mapping[str, str],
     ) -> None:
         self._history.add(
             Entry(
@@ -65,6 +73,7 @@ class Notifier:
                 subject=registration.request_id or "",
                 status=None,
                 answer=answer,
+                facts=facts,
             )
         )
 

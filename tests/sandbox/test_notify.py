@@ -140,7 +140,8 @@ def test_without_a_gateway_the_failure_is_named_and_kept(sandbox: Sandbox) -> No
     assert (notification["answered"], notification["failure"]) == (False, "unreachable")
     (message,) = sandbox.messages()
     assert (message["answer"], message["signatureVerified"]) == (None, False)
-    assert "cannot be reached" in message["verdict"]
+    assert message["verdict"] == "unreachable"
+    assert "cannot be reached" in message["failure"]
 
 
 def test_who_is_not_on_record_cannot_be_told(sandbox: Sandbox) -> None:

@@ -113,7 +113,9 @@ class TestSqlite:
         with other_sqlite_connection(counter.store) as holder:
             holder.execute("BEGIN IMMEDIATE")
             with taking(PATIENCE_S * 0.8, PATIENCE_S + 1.5):
-                assert all_at_once(8, lambda _: counter.refusal(code)) == [StoreUnavailable] * 8
+                refusals = all_at_once(8, lambda _: counter.refusal(code))
+        # Who began with the first to be refused may find the line too long a moment before it is broken up.
+        assert {StoreUnavailable} <= set(refusals) <= {StoreUnavailable, StoreBusy}
         counter.heard.wait_until_available()
         assert counter.refusal(code) is None
 

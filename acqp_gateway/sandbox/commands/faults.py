@@ -14,7 +14,10 @@ from acqp_gateway.sandbox.faults_in_force import APIS, LONGEST_MS
 
 @click.group()
 def faults() -> None:
-    """Make the stand-in misbehave by name; it does nothing wrong by itself."""
+    """Make the stand-in misbehave by name.
+
+    It does nothing wrong by itself.
+    """
 
 
 @faults.command("list")

@@ -9,6 +9,8 @@ import click
 from acqp_gateway.sandbox.commands import output
 from acqp_gateway.sandbox.commands.control_client import ControlClient
 
+_BRIEFLY = ("api", "subject", "verdict", "fault")
+
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 5_000), default=20, show_default=True, help="How many at most.")
@@ -16,7 +18,11 @@ from acqp_gateway.sandbox.commands.control_client import ControlClient
 @click.option("--clear", is_flag=True, help="Forget them all instead.")
 @output.json_option
 def history(limit: int, full: bool, clear: bool, as_json: bool) -> None:
-    """Show the newest messages first, each with the verdict on its signature."""
+    """Show the newest messages, each with its verdict.
+
+    The newest first; the verdict is on the request's signature where it was received, and on the answer's where it
+    was sent.
+    """
     if clear:
         output.message(f"{ControlClient().ask('DELETE', 'history')['cleared']} messages are forgotten.")
         return
@@ -34,16 +40,20 @@ def _show_briefly(messages: list[dict[str, Any]]) -> None:
     output.table(
         ("time", "direction", "api", "about", "signature", "fault", "result"),
         [
-            tuple(message[name] for name in ("time", "direction", "api", "subject", "verdict", "fault", "result"))
+            (_short(message["time"]), *(message[name] for name in ("direction", *_BRIEFLY)), message["result"])
             for message in messages
         ],
         none="There was no message yet.",
     )
 
 
+def _short(time: str) -> str:
+    return f"{time[:19].replace('T', ' ')}Z"
+
+
 def _show_in_full(message: dict[str, Any]) -> None:
-    names = ("time", "direction", "api", "verdict", "fault", "result")
-    output.pairs({name: message[name] for name in names})
+    names = ("time", "direction", "api", "verdict", "failure", "fault", "result")
+    output.pairs({name: message[name] for name in names if message.get(name) is not None})
     for name, title in (("request", "Request"), ("answer", "Answer")):
         part = message[name]
         if part is None:

@@ -17,9 +17,10 @@ from acqp_gateway.sandbox.commands.control_client import ControlClient
 @click.option("--store", "store_id", metavar="ID", help="The latest one of this store of the merchant.")
 @output.json_option
 def notify(request_id: str | None, merchant_id: str | None, store_id: str | None, as_json: bool) -> None:
-    """Send the gateway a signed notifyRegistrationStatus about a registration on record.
+    """Tell the gateway how a registration stands.
 
-    Exit status 0 when the gateway acknowledged, 1 otherwise.
+    By a signed notifyRegistrationStatus about a registration on record. Exit status 0 when the gateway
+    acknowledged, 1 otherwise.
     """
     subject = {
         "registrationRequestId": request_id,

@@ -45,8 +45,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: st
         message(none)
         return
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+    for number, heading in enumerate(headings):
+        drawn.add_column(heading, overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*(Text(_cell(value)) for value in row))
     console().print(drawn)

@@ -19,7 +19,7 @@ request_id_option = click.option("--request-id", metavar="ID", help="The registr
 
 @click.group()
 def registrations() -> None:
-    """Say how merchants stand at the MPPs, as far as the stand-in knows."""
+    """Set how merchants stand at the MPPs."""
 
 
 @registrations.command("set")

@@ -25,7 +25,9 @@ from acqp_gateway.sandbox import alipayplus
 @click.option("--url", help="Where the gateway is asked; the configured address otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def scan(code_value: str, psp: str | None, customer_id: str | None, url: str | None, as_json: bool) -> None:
-    """Scan CODE as a customer: send a signed userInitiatedPay and verify the signed answer.
+    """Scan CODE as a customer.
+
+    Sends the gateway a signed userInitiatedPay and verifies its signed answer.
 
     Exit status 0 when the code was decoded, 1 when it was refused or no answer can be believed.
     """
