@@ -7,6 +7,7 @@ key, variable or value that is not understood stops whoever reads the settings, 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -108,15 +109,23 @@ def _log_level(value: Any) -> str:
     return str(value)
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _loopback_bind(value: Any) -> str:
-    if not _bind(value).startswith(("127.", "[::1]:", "localhost:")):
+    host = _bind(value).rpartition(":")[0].strip("[]")
+    if not _is_loopback(host):
         raise ValueError("must be an address of this machine alone, such as 127.0.0.1:8100")
     return str(value)
 
 
 def _base_url(value: Any) -> str:
     parts = urlsplit(_text(value))
-    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    local = _is_loopback(parts.hostname or "")
     if parts.scheme not in (("http", "https") if local else ("https",)) or not parts.hostname or parts.query:
         raise ValueError("must be https://host or https://host/path; http:// only to 127.0.0.1")
     return str(value).rstrip("/")

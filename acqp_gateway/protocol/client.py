@@ -62,13 +62,19 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer that may be believed. `signed` is False for a refusal that came without a signature."""
+    """An answer that may be believed.
+
+    `signed` is False for a refusal that came without a signature; otherwise `signed_text` and `signature` are
+    what was verified.
+    """
 
     sent: Sent
     headers: Mapping[str, str]
     body: bytes
     members: Mapping[str, Any]
     signed: bool
+    signed_text: bytes = b""
+    signature: bytes = b""
 
     @property
     def result(self) -> Mapping[str, str]:
@@ -166,6 +172,10 @@ class SigningClient:
                 return response.status_code, headers, body
         except (requests.Timeout, TimeoutError) as error:
             raise TimedOut(f"{host} did not answer within {self._answer_s:g} s; ask again later") from error
+        except requests.exceptions.SSLError as error:
+            raise Unreachable(
+                f"{host} did not prove who it is (TLS); check the address and its certificate"
+            ) from error
         except (requests.RequestException, HTTPError, OSError) as error:
             if _is_timeout(error):
                 raise TimedOut(f"{host} did not answer within {self._answer_s:g} s; ask again later") from error
@@ -175,14 +185,14 @@ class SigningClient:
         if status != 200:
             raise NotOk(f"the answer had HTTP status {status} instead of 200; check the URL")
         signed = "signature" in headers or "response-time" in headers
-        if signed:
-            self._authenticate(target, headers, body)
+        proof = self._authenticate(target, headers, body) if signed else ()
         members = _members(body)
         if not signed and members["result"]["resultStatus"] not in _UNSIGNED_BELIEVED:
             raise NotAuthentic("the answer says success and is not signed; nothing of it is believed")
-        return Received(sent, headers, body, members, signed)
+        return Received(sent, headers, body, members, signed, *proof)
 
-    def _authenticate(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
+    def _authenticate(self, target: str, headers: Mapping[str, str], body: bytes) -> tuple[bytes, bytes]:
+        """The signed text and the signature, both verified."""
         signature_text, response_time = headers.get("signature"), headers.get("response-time")
         if not signature_text or not response_time:
             raise NotAuthentic("the answer has only one of Signature and Response-Time, or an empty one")
@@ -201,6 +211,7 @@ class SigningClient:
             hint = _OTHERS_KEY_HINT if own_key else "; check their public key"
             raise NotAuthentic(f"the answer's signature is wrong{hint}") from None
         self._check_fresh(response_time)
+        return message.signed_text(), header.signature
 
     def _peer_key(self, version: str | None) -> RSAPublicKey:
         try:

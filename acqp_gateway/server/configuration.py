@@ -38,6 +38,9 @@ def gunicorn_settings() -> dict[str, Any]:
         "timeout": 30,
         "graceful_timeout": 10,
         "control_socket_disable": True,
+        # Nothing of a request's headers is believed about where it came from.
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
         # An engine, a pool or a connection made before the fork would be shared by all workers.
         "preload_app": False,
         "accesslog": None,

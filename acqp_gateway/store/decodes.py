@@ -190,7 +190,9 @@ _EVERYTHING_ABOUT_A_CODE = (
 
 _LOOK_UP = _EVERYTHING_ABOUT_A_CODE.with_for_update(of=orders, key_share=True)
 
-_RECORD = insert(decodes).inline().values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
+_RECORD = (
+    insert(decodes).inline().values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
+)
 
 _PIN = (
     update(orders)
