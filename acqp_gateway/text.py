@@ -19,3 +19,8 @@ def fault_of(value: object, longest: int) -> str | None:
     if _NOT_STORABLE.search(value):
         return "must not contain NUL or a lone surrogate"
     return None
+
+
+def storable(text: str, longest: int) -> str:
+    """Somebody else's text, for people to read: cut at `longest`, and what no store can keep replaced."""
+    return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])

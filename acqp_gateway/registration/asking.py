@@ -21,15 +21,11 @@ from acqp_gateway.store.standings import Subject
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One inquiryRegistrationStatus: about whom, and what is sent; members that are not used are left out.
-
-    `about_newest` is False for a request id that a later one has replaced.
-    """
+    """One inquiryRegistrationStatus: about whom, and what is sent; members that are not used are left out."""
 
     subject: Subject
     members: dict[str, str]
     asked_how: str
-    about_newest: bool = True
     warning: str | None = None
 
 
@@ -37,13 +33,7 @@ def by_request(store: Store, registration_request_id: str) -> Question:
     """Ask by registrationRequestId, the way that is preferred. Raises NotOnRecord, IllegalValue."""
     values.text("registration request id", registration_request_id, LONGEST_REQUEST_ID)
     request = standings.find_request(store, registration_request_id)
-    subject = standings.subject_of(store, request.merchant_id, request.store_id)
-    return Question(
-        subject,
-        {"registrationRequestId": registration_request_id},
-        "request_id",
-        about_newest=subject.registration_request_id == registration_request_id,
-    )
+    return _by_request(Subject(request.merchant_id, request.store_id, registration_request_id))
 
 
 def by_merchant(store: Store, merchant_id: str, store_id: str | None) -> Question:
@@ -51,14 +41,16 @@ def by_merchant(store: Store, merchant_id: str, store_id: str | None) -> Questio
 
     Raises NotOnRecord, IllegalValue, and IllegalState for a question that does not fit what the merchant sells.
     """
-    _check_lengths(merchant_id, store_id)
-    merchant = merchants.get(store, merchant_id)
-    if store_id is not None and merchant.sells == "ONLINE":
-        raise IllegalState(f"merchant {merchant_id} sells online alone; ask without --store")
-    if store_id is None and merchant.sells == "IN_STORE":
-        raise IllegalState(f"merchant {merchant_id} sells in stores alone; name one with --store")
-    subject = standings.subject_of(store, merchant_id, store_id)
-    return _by_merchant(subject)
+    values.text("merchant id", merchant_id, LONGEST_MERCHANT_ID)
+    values.optional_text("store id", store_id, LONGEST_STORE_ID)
+    with store.reading() as connection:
+        merchant = merchants.require_merchant(connection, merchant_id)
+        if store_id is not None and merchant.sells == "ONLINE":
+            raise IllegalState(f"merchant {merchant_id} sells online alone; ask without --store")
+        if store_id is None and merchant.sells == "IN_STORE":
+            raise IllegalState(f"merchant {merchant_id} sells in stores alone; name one with --store")
+        merchants.require(connection, merchant_id, store_id)
+    return _by_merchant(merchant_id, store_id)
 
 
 def question(
@@ -80,24 +72,23 @@ def question(
 def about(store: Store, subject: Subject) -> Question:
     """The best question about a standing: by its newest request id, else by merchant and store. As `by_merchant`."""
     if subject.registration_request_id is not None:
-        return Question(subject, {"registrationRequestId": subject.registration_request_id}, "request_id")
+        return _by_request(subject)
     return by_merchant(store, subject.merchant_id, subject.store_id)
 
 
-def _by_merchant(subject: Subject) -> Question:
-    members = {"referenceMerchantId": subject.merchant_id}
-    if subject.store_id is not None:
-        members["referenceStoreId"] = subject.store_id
+def _by_request(subject: Subject) -> Question:
+    return Question(subject, {"registrationRequestId": str(subject.registration_request_id)}, "request_id")
+
+
+def _by_merchant(merchant_id: str, store_id: str | None) -> Question:
+    members = {"referenceMerchantId": merchant_id}
+    if store_id is not None:
+        members["referenceStoreId"] = store_id
     warning = None
-    if len(subject.merchant_id) > LONGEST_MERCHANT_ID_OF_NEWER_EDITIONS:
+    if len(merchant_id) > LONGEST_MERCHANT_ID_OF_NEWER_EDITIONS:
         warning = (
-            f"merchant id {subject.merchant_id} is longer than {LONGEST_MERCHANT_ID_OF_NEWER_EDITIONS} characters,"
+            f"merchant id {merchant_id} is longer than {LONGEST_MERCHANT_ID_OF_NEWER_EDITIONS} characters,"
             " which newer editions of the document do not allow"
         )
-    asked_how = "merchant" if subject.store_id is None else "merchant_store"
-    return Question(subject, members, asked_how, warning=warning)
-
-
-def _check_lengths(merchant_id: str, store_id: str | None) -> None:
-    values.text("merchant id", merchant_id, LONGEST_MERCHANT_ID)
-    values.optional_text("store id", store_id, LONGEST_STORE_ID)
+    asked_how = "merchant" if store_id is None else "merchant_store"
+    return Question(Subject(merchant_id, store_id), members, asked_how, warning=warning)

@@ -8,33 +8,48 @@ next run goes on with what was not.
 from __future__ import annotations
 
 import secrets
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from acqp_gateway.clock import Clock, now
-from acqp_gateway.errors import CommandRefused, IllegalState
+from acqp_gateway.errors import CommandRefused
 from acqp_gateway.registration.asking import Question, about
 from acqp_gateway.registration.checks import Asker, Outcome, not_asked
 from acqp_gateway.registration.pace import Pace
 from acqp_gateway.store import standings
 from acqp_gateway.store.database import Store
-from acqp_gateway.store.standings import LEASE_S, Subject
+from acqp_gateway.store.standings import LEASE_S, Run, Subject, Turn
 
 #: `--due` asks again about those that were last asked about longer ago.
 DUE_AFTER = timedelta(hours=20)
+#: How long a wish to stop may go unnoticed, in seconds.
+_LOOK_EVERY_S = 0.5
+_SMALLEST_PAGE = 16
 
 Claim = Callable[[int], list[Subject]]
+#: (merchant, store, request id) of a question.
+_Key = tuple[str | None, str | None, str | None]
 
 
 @dataclass
 class Summary:
-    """How a run ended: outcomes by name, and how many standings were replaced."""
+    """How a run ended: outcomes by name, and how many standings were replaced.
+
+    `asked_before` counts what the run that was gone on with had asked already, and `in_other_hands` what another
+    run holds. `warnings` counts questions that were asked with a warning; the first is kept.
+    """
 
     outcomes: dict[str, int] = field(default_factory=dict)
     applied: int = 0
+    asked_before: int = 0
+    in_other_hands: int = 0
+    warnings: int = 0
+    first_warning: str | None = None
 
     @property
     def asked(self) -> int:
@@ -47,11 +62,17 @@ class Summary:
         self.outcomes[name] = self.outcomes.get(name, 0) + 1
         self.applied += applied
 
+    def warn(self, warning: str) -> None:
+        """Count one warning."""
+        self.warnings += 1
+        self.first_warning = self.first_warning or warning
+
 
 class Batch:
     """One run over many standings. `at_a_time` questions are under way at once.
 
-    Once `stop_requested` says so, nothing new is asked, and what is under way is still kept.
+    `progress` is called once for each question that is done with. Once `stop_requested` says so, nothing new is
+    asked, and what is under way is still kept.
     """
 
     def __init__(
@@ -63,7 +84,7 @@ class Batch:
         at_a_time: int,
         pace: Pace,
         clock: Clock = now,
-        progress: Callable[[Outcome], None] = lambda _: None,
+        progress: Callable[[], None] = lambda: None,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
@@ -75,118 +96,152 @@ class Batch:
         self._progress = progress
         self._stop_requested = stop_requested
         self._claimed_by = secrets.token_hex(16)
+        self._run: Run | None = None
         self._renew_at = 0.0
         self._began = time.monotonic()
+        self._no_more_turns = threading.Event()
+        self._given_up = threading.Event()
+        self._under_way: dict[Future[Outcome | None], Question] = {}
+        self._questions_about: Counter[Subject] = Counter()
         self.summary = Summary()
 
     def ask_due(self) -> Summary:
         """Ask about everybody whom not every MPP has answered and who was not asked about for 20 hours."""
-        not_asked_since = self._clock() - DUE_AFTER
-        return self._run(
-            None,
-            self._claimed(
-                lambda limit: standings.claim_due(
-                    self._store,
-                    claimed_by=self._claimed_by,
-                    at=self._clock(),
-                    not_asked_since=not_asked_since,
-                    limit=limit,
-                )
-            ),
+        since = self._clock() - DUE_AFTER
+        claimed = self._claimed(
+            lambda limit: standings.claim_due(
+                self._store, claimed_by=self._claimed_by, at=self._clock(), not_asked_since=since, limit=limit
+            )
         )
+        if self._ask_all_of(claimed):
+            self.summary.in_other_hands = standings.count_due(self._store, not_asked_since=since)
+        return self.summary
 
     def ask_all(self) -> Summary:
         """Ask about every standing; an unfinished run of the kind is gone on with."""
-        run_id, _ = standings.begin_run(self._store, "ALL", at=self._clock())
+        run = self._run = standings.begin_run(self._store, "ALL", at=self._clock())
+        if run.resumed:
+            self.summary.asked_before = len(standings.asked_in_run(self._store, run.run_id))
         claimed = self._claimed(
-            lambda limit: standings.claim_of_run(
-                self._store, run_id, claimed_by=self._claimed_by, at=self._clock(), limit=limit
+            lambda limit: standings.claim_any(
+                self._store,
+                claimed_by=self._claimed_by,
+                at=self._clock(),
+                not_asked_since=run.started_at,
+                limit=limit,
             )
         )
-        return self._run_to_its_end(run_id, claimed)
+        if self._ask_all_of(claimed):
+            self._end(run, standings.count_any(self._store, not_asked_since=run.started_at))
+        return self.summary
 
     def ask_these(self, source: str, questions: Iterable[Question]) -> Summary:
         """Ask these questions, which `source` names; an unfinished run of the same source is gone on with."""
-        run_id, _ = standings.begin_run(self._store, source, at=self._clock())
-        asked = standings.asked_in_run(self._store, run_id)
-        return self._run_to_its_end(run_id, self._unasked(questions, asked))
+        run = self._run = standings.begin_run(self._store, source, at=self._clock())
+        held: list[_Key] = []
+        if self._ask_all_of(self._unasked(run, questions, held)):
+            asked = standings.asked_in_run(self._store, run.run_id) if held else set()
+            self._end(run, sum(key not in asked for key in held))
+        return self.summary
 
-    def _run_to_its_end(self, run_id: int, questions: Iterator[Question]) -> Summary:
-        summary = self._run(run_id, questions)
-        if not self._stop_requested():
-            standings.end_run(self._store, run_id, at=self._clock())
-        return summary
+    def _end(self, run: Run, in_other_hands: int) -> None:
+        """End the run, unless somebody else still asks: what they leave, the next run asks."""
+        self.summary.in_other_hands = in_other_hands
+        if not in_other_hands:
+            standings.end_run(self._store, run.run_id, at=self._clock())
 
     def _claimed(self, claim: Claim) -> Iterator[Question]:
         """Claim a page at a time: memory stays the same however many are due."""
-        while page := claim(2 * self._at_a_time):
+        while page := claim(max(_SMALLEST_PAGE, 2 * self._at_a_time)):
             for subject in page:
                 try:
                     yield about(self._store, subject)
                 except CommandRefused as refusal:
                     self._keep_unasked(subject, str(refusal))
 
-    def _unasked(
-        self, questions: Iterable[Question], asked: set[tuple[str | None, str | None, str | None]]
-    ) -> Iterator[Question]:
+    def _unasked(self, run: Run, questions: Iterable[Question], held: list[_Key]) -> Iterator[Question]:
+        """The questions that the run has not asked; what others hold goes into `held`."""
+        asked = standings.asked_in_run(self._store, run.run_id)
         for question in questions:
-            subject = question.subject
-            request_id = question.members.get("registrationRequestId")
-            if (subject.merchant_id, subject.store_id, request_id) in asked:
+            key = _key(question)
+            turn = Turn.ASKED if key in asked else self._turn_of(run, question)
+            if turn is Turn.OURS:
+                asked.add(key)
+                yield question
                 continue
-            try:
-                standings.claim_one(self._store, subject, claimed_by=self._claimed_by, at=self._clock())
-            except IllegalState:
-                # Whoever holds it asks about it now.
-                continue
-            yield question
+            if turn is Turn.HELD:
+                held.append(key)
+            else:
+                self.summary.asked_before += 1
+            self._progress()
+
+    def _turn_of(self, run: Run, question: Question) -> Turn:
+        return standings.claim_for_run(
+            self._store,
+            run.run_id,
+            question.subject,
+            question.members.get("registrationRequestId"),
+            claimed_by=self._claimed_by,
+            at=self._clock(),
+        )
 
     def _keep_unasked(self, subject: Subject, reason: str) -> None:
-        outcome = not_asked(
-            "merchant",
-            reason,
-            at=self._clock(),
-            triggered_by=self._triggered_by,
-            run_id=None,
-            merchant_id=subject.merchant_id,
-            store_id=subject.store_id,
-        )
+        run_id = self._run.run_id if self._run else None
+        outcome = not_asked(subject, reason, at=self._clock(), triggered_by=self._triggered_by, run_id=run_id)
         self._keep(subject, outcome)
 
-    def _run(self, run_id: int | None, questions: Iterator[Question]) -> Summary:
-        under_way: dict[Future[Outcome], Question] = {}
+    def _ask_all_of(self, questions: Iterator[Question]) -> bool:
+        """Whether all were asked; otherwise it was wished to stop."""
         askers = ThreadPoolExecutor(self._at_a_time, thread_name_prefix="registration-check")
         try:
             exhausted = False
-            while not exhausted or under_way:
-                exhausted = exhausted or self._stop_requested()
-                while not exhausted and len(under_way) < self._at_a_time:
-                    question = next(questions, None)
-                    if question is None:
-                        exhausted = True
-                    else:
-                        under_way[askers.submit(self._ask, question, run_id)] = question
-                self._keep_finished(under_way)
+            while True:
+                if self._stop_requested():
+                    self._no_more_turns.set()
+                elif not exhausted:
+                    exhausted = not self._begin_some(askers, questions)
+                if not self._under_way:
+                    return exhausted
+                self._keep_finished()
         finally:
             # What is under way is not waited for: its lease is given back, and the next run asks again.
+            self._no_more_turns.set()
+            self._given_up.set()
             askers.shutdown(wait=False, cancel_futures=True)
             standings.release(self._store, claimed_by=self._claimed_by)
-        return self.summary
 
-    def _ask(self, question: Question, run_id: int | None) -> Outcome:
-        self._pace.wait_for_turn()
-        return self._asker.ask(question, triggered_by=self._triggered_by, run_id=run_id)
+    def _begin_some(self, askers: ThreadPoolExecutor, questions: Iterator[Question]) -> bool:
+        """Have as many questions under way as there may be; whether there may be more."""
+        while len(self._under_way) < self._at_a_time:
+            question = next(questions, None)
+            if question is None:
+                return False
+            if question.warning:
+                self.summary.warn(question.warning)
+            self._questions_about[question.subject] += 1
+            self._under_way[askers.submit(self._ask, question)] = question
+        return True
 
-    def _keep_finished(self, under_way: dict[Future[Outcome], Question]) -> None:
+    def _ask(self, question: Question) -> Outcome | None:
+        """In a thread of its own. None when there was no turn any more."""
+        if not self._pace.wait_for_turn(self._no_more_turns):
+            return None
+        run_id = self._run.run_id if self._run else None
+        return self._asker.ask(question, triggered_by=self._triggered_by, run_id=run_id, given_up=self._given_up)
+
+    def _keep_finished(self) -> None:
         self._renew_lease()
-        finished, _ = wait(under_way, timeout=1.0, return_when=FIRST_COMPLETED)
+        finished, _ = wait(self._under_way, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
         for future in finished:
-            question = under_way.pop(future)
+            question = self._under_way.pop(future)
             outcome = future.result()
-            self._adjust_pace(outcome)
-            self._keep(question.subject, outcome)
+            if outcome is not None:
+                self._adjust_pace(outcome)
+                self._keep(question.subject, outcome)
 
     def _adjust_pace(self, outcome: Outcome) -> None:
+        # Nobody waits for a turn before asking again.
+        self._pace.count(outcome.check.attempts - 1)
         if outcome.slow_down:
             elapsed = max(time.monotonic() - self._began, 0.001)
             self._pace.slow_down(max(self.summary.asked, 1) / elapsed)
@@ -194,14 +249,32 @@ class Batch:
             self._pace.went_well()
 
     def _keep(self, subject: Subject, outcome: Outcome) -> None:
-        applied = standings.finish(self._store, subject, outcome.check, outcome.news, claimed_by=self._claimed_by)
+        self._questions_about[subject] -= 1
+        more_about_it = self._questions_about[subject] > 0
+        if not more_about_it:
+            del self._questions_about[subject]
+        applied = standings.finish(
+            self._store,
+            subject,
+            outcome.check,
+            outcome.news,
+            claimed_by=self._claimed_by,
+            # Another machine's clock may be behind that of the one that began the run.
+            asked_at=max(outcome.check.started_at, self._run.started_at) if self._run else None,
+            keep_lease=more_about_it,
+        )
         self.summary.add(outcome, applied=applied)
-        self._progress(outcome)
+        self._progress()
 
     def _renew_lease(self) -> None:
         if time.monotonic() >= self._renew_at:
             standings.renew(self._store, claimed_by=self._claimed_by, at=self._clock())
             self._renew_at = time.monotonic() + LEASE_S / 4
+
+
+def _key(question: Question) -> _Key:
+    subject = question.subject
+    return subject.merchant_id, subject.store_id, question.members.get("registrationRequestId")
 
 
 def check_one(

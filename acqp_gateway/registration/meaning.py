@@ -12,9 +12,9 @@ from acqp_gateway.protocol.messages.inquiry_registration_status import APPROVED,
 from acqp_gateway.store.standings import News, PspRow
 
 
-def news_of(registration: Registration, *, answered_at: datetime, about_newest: bool) -> News:
+def news_of(registration: Registration, *, answered_at: datetime) -> News:
     """What an authentic S/SUCCESS says. A list that is missing or null changes no row."""
-    return News(registration.collective_status, _rows(registration), answered_at, counts=about_newest)
+    return News(registration.collective_status, _rows(registration), answered_at)
 
 
 def _rows(registration: Registration) -> tuple[PspRow, ...] | None:

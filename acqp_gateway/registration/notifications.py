@@ -38,7 +38,9 @@ class Notifications:
             merchant_id, store_id, news, trouble = _read(connection, incoming)
             applied = False
             if merchant_id is not None and news is not None:
-                applied = standings.tell(connection, merchant_id, store_id, news)
+                applied = standings.tell(
+                    connection, merchant_id, store_id, incoming.request.registration_request_id, news
+                )
             check = Check(
                 kind="NOTIFICATION",
                 triggered_by="Alipay+",
@@ -50,7 +52,7 @@ class Notifications:
                 duration_us=int((time.perf_counter() - began) * 1_000_000),
                 attempts=1,
                 outcome=FOR_A_PERSON if trouble else (TOLD if applied else OLDER),
-                said=(trouble or ("told" if applied else "older than what stands, or about an older request"))[:512],
+                said=trouble or ("told" if applied else "older than what stands, or about an older request"),
                 collective_status=incoming.request.registration.collective_status,
                 needs_person=bool(trouble),
                 raw_answer=incoming.body,
@@ -65,20 +67,21 @@ def _read(
     """About whom it is (merchant, store), what it says, and what a person must look at."""
     notification = incoming.request
     request_id = notification.registration_request_id
-    request = standings.request_in(connection, request_id) if request_id is not None else None
-    if request is not None:
+    merchant_id, store_id = notification.merchant_id, notification.store_id
+    if request_id is not None:
+        request = standings.request_in(connection, request_id)
+        if request is None:
+            return None, None, None, f"registration request {request_id} is not on record"
+        if merchant_id not in (None, request.merchant_id) or (store_id and request.store_id not in (None, store_id)):
+            return None, None, None, f"registration request {request_id} is on record for somebody else"
         merchant_id, store_id = request.merchant_id, request.store_id
-        about_newest = standings.is_newest_request(connection, request)
-    elif request_id is not None:
-        return None, None, None, f"registration request {request_id} is not on record"
-    elif notification.merchant_id is None:
+    elif merchant_id is None:
         return None, None, None, "neither a registration request nor a merchant is named"
     else:
-        merchant_id, store_id, about_newest = notification.merchant_id, notification.store_id, True
         try:
             merchants.require(connection, merchant_id, store_id)
         except NotOnRecord:
             where = f"merchant {merchant_id}" + (f", store {store_id}," if store_id else "")
             return None, None, None, f"{where} is not on record"
-    news = news_of(notification.registration, answered_at=incoming.requested_at, about_newest=about_newest)
+    news = news_of(notification.registration, answered_at=incoming.requested_at)
     return merchant_id, store_id, news, None

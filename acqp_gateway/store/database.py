@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,19 +165,38 @@ def _sqlite_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
     return engine
 
 
-def sqlite_preparation(busy_timeout_s: float) -> Callable[[Any, Any], None]:
-    """What makes a connection durable, with foreign keys, and with transactions that we begin ourselves."""
+def sqlite_preparation(patience_s: float, *, busy_timeout_s: float | None = None) -> Callable[[Any, Any], None]:
+    """What makes a connection durable, with foreign keys, and with transactions that we begin ourselves.
+
+    It waits `patience_s` for a file that somebody opens or closes just now; `busy_timeout_s` holds afterwards, the
+    same unless it is given.
+    """
 
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
+        _switch_to_wal(cursor, patience_s)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        if busy_timeout_s is not None:
+            cursor.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
         cursor.close()
 
     return prepare
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor, patience_s: float) -> None:
+    # The first switch of a new file does not heed the busy timeout.
+    ends_at = time.monotonic() + patience_s
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at:
+                raise
+        time.sleep(0.001)
 
 
 def _begin_sqlite(connection: Connection) -> None:

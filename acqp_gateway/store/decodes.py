@@ -473,7 +473,7 @@ class _SqlitePath:
         self._store = store
         self._turn = threading.Lock()
         self.engine = create_engine(store.url, pool_size=pool_size, max_overflow=0, pool_timeout=store.patience_s)
-        event.listen(self.engine, "connect", sqlite_preparation(0))
+        event.listen(self.engine, "connect", sqlite_preparation(store.patience_s, busy_timeout_s=0))
         dialect = self.engine.dialect
         self.look_up = _Compiled(_LOOK_UP, dialect, dialect)
         self.steps = {name: _Compiled(step, dialect, dialect) for name, step in _STEPS.items()}

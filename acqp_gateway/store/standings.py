@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
@@ -20,22 +21,23 @@ from acqp_gateway.store.tables import (
     registrations,
     standings,
 )
+from acqp_gateway.text import storable
 
 #: How long a claim holds unless it is renewed, in seconds.
 LEASE_S = 60
 #: An unfinished run that is younger is gone on with.
 _RUN_RESUMED_WITHIN = timedelta(hours=24)
 COMPLETED = "COMPLETED"
+PENDING = "PENDING"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A standing that can be asked about, with the newest request id on record for it."""
+    """A standing that can be asked about, and the registrationRequestId to ask by, where there is one."""
 
-    standing_id: int
     merchant_id: str
     store_id: str | None
-    registration_request_id: str | None
+    registration_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,29 @@ class Check:
 class News:
     """What an authentic answer or notification says of a standing, at a time of Alipay+'s own clock.
 
-    `rows` None changes no row. `counts` is False where it is about a request that is not the newest.
+    `rows` None changes no row.
     """
 
     collective_status: str | None
     rows: tuple[PspRow, ...] | None
     answered_at: datetime
-    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run over many standings that another run may go on with; `resumed` says that this one does."""
+
+    run_id: int
+    started_at: datetime
+    resumed: bool
+
+
+class Turn(Enum):
+    """What becomes of a question when its turn in a run has come."""
+
+    OURS = "ask it"
+    ASKED = "the run has asked it already"
+    HELD = "another run asks about the same standing now"
 
 
 def _where(table: Any, merchant_id: str, store_id: str | None) -> Any:
@@ -159,17 +177,6 @@ def _newest_request() -> Any:
     )
 
 
-def subject_of(store: Store, merchant_id: str, store_id: str | None) -> Subject:
-    """The standing of a merchant (at a store) as something to ask about; made when missing. Raises NotOnRecord."""
-    with store.writing() as connection:
-        merchants.require(connection, merchant_id, store_id)
-        standing = ensure(connection, merchant_id, store_id)
-        newest = connection.execute(
-            select(_newest_request()).where(standings.c.standing_id == standing.standing_id)
-        ).scalar_one_or_none()
-    return Subject(standing.standing_id, merchant_id, store_id, newest)
-
-
 def listed(store: Store, *, merchant_id: str | None = None, limit: int = 1000) -> Sequence[Row[Any]]:
     """Standings by merchant and store, each with its newest request id and counts of rows by status."""
     of_standing = and_(
@@ -208,55 +215,91 @@ def every_row(store: Store) -> Sequence[Row[Any]]:
 
 
 def claim_one(store: Store, subject: Subject, *, claimed_by: str, at: datetime) -> None:
-    """Take the lease of a standing. Raises IllegalState while somebody else holds it."""
+    """Take the lease of a standing, which is made when missing. Raises IllegalState while somebody else holds it."""
     with store.writing() as connection:
-        taken = connection.execute(
-            update(standings)
-            .where(standings.c.standing_id == subject.standing_id, _is_free(at))
-            .values(claimed_by=claimed_by, claimed_until=at + timedelta(seconds=LEASE_S))
-        )
-        if taken.rowcount == 0:
+        standing = ensure(connection, subject.merchant_id, subject.store_id)
+        if not _may_take(standing, claimed_by, at):
             raise IllegalState(
                 f"merchant {subject.merchant_id} is being asked about by another run now; try again in a minute"
             )
+        _take(connection, standing, claimed_by, at)
+
+
+def claim_for_run(
+    store: Store, run_id: int, subject: Subject, registration_request_id: str | None, *, claimed_by: str, at: datetime
+) -> Turn:
+    """Take the lease of a standing for one question of a run, unless the run has asked that very question."""
+    with store.writing() as connection:
+        # While this row is locked, nobody else finishes a question about it.
+        standing = ensure(connection, subject.merchant_id, subject.store_id)
+        asked = connection.execute(
+            select(registration_checks.c.check_id)
+            .where(
+                registration_checks.c.run_id == run_id,
+                registration_checks.c.merchant_id == subject.merchant_id,
+                registration_checks.c.store_id.is_not_distinct_from(subject.store_id),
+                registration_checks.c.registration_request_id.is_not_distinct_from(registration_request_id),
+            )
+            .limit(1)
+        ).scalar_one_or_none()
+        if asked is not None:
+            return Turn.ASKED
+        if not _may_take(standing, claimed_by, at):
+            return Turn.HELD
+        _take(connection, standing, claimed_by, at)
+    return Turn.OURS
+
+
+def _may_take(standing: Row[Any], claimed_by: str, at: datetime) -> bool:
+    """Whether a lease is free; whoever holds it may take it again."""
+    free = standing.claimed_until is None or standing.claimed_until <= at
+    return bool(free or standing.claimed_by == claimed_by)
+
+
+def _take(connection: Connection, standing: Row[Any], claimed_by: str, at: datetime) -> None:
+    _change(connection, standing, {"claimed_by": claimed_by, "claimed_until": at + timedelta(seconds=LEASE_S)})
 
 
 def claim_due(store: Store, *, claimed_by: str, at: datetime, not_asked_since: datetime, limit: int) -> list[Subject]:
-    """Take the leases of standings that not every MPP has answered and that were not asked about lately."""
-    due = and_(
-        or_(standings.c.collective_status.is_(None), standings.c.collective_status != COMPLETED),
-        or_(standings.c.asked_at.is_(None), standings.c.asked_at < not_asked_since),
-    )
-    return _claim(store, due, claimed_by=claimed_by, at=at, limit=limit)
+    """Take the leases of standings that not every MPP has answered and that were not asked about since."""
+    return _claim(store, _due(not_asked_since), claimed_by=claimed_by, at=at, limit=limit)
 
 
-def claim_of_run(store: Store, run_id: int, *, claimed_by: str, at: datetime, limit: int) -> list[Subject]:
-    """Take the leases of standings that this run has not asked about yet."""
-    asked = exists().where(
-        registration_checks.c.run_id == run_id,
-        registration_checks.c.merchant_id == standings.c.merchant_id,
-        func.coalesce(registration_checks.c.store_id, "") == standings.c.store_key,
-    )
-    return _claim(store, ~asked, claimed_by=claimed_by, at=at, limit=limit)
+def claim_any(store: Store, *, claimed_by: str, at: datetime, not_asked_since: datetime, limit: int) -> list[Subject]:
+    """Take the leases of standings, whatever they say, that were not asked about since."""
+    return _claim(store, _not_asked(not_asked_since), claimed_by=claimed_by, at=at, limit=limit)
 
 
 def count_due(store: Store, *, not_asked_since: datetime) -> int:
     """How many standings are due, claimed or not."""
-    with store.reading() as connection:
-        return int(
-            connection.execute(
-                select(func.count()).where(
-                    or_(standings.c.collective_status.is_(None), standings.c.collective_status != COMPLETED),
-                    or_(standings.c.asked_at.is_(None), standings.c.asked_at < not_asked_since),
-                )
-            ).scalar_one()
-        )
+    return _count(store, _due(not_asked_since))
 
 
-def count_all(store: Store) -> int:
-    """How many standings there are."""
+def count_any(store: Store, *, not_asked_since: datetime) -> int:
+    """How many standings were not asked about since, claimed or not."""
+    return _count(store, _not_asked(not_asked_since))
+
+
+def _not_asked(since: datetime) -> Any:
+    return or_(standings.c.asked_at.is_(None), standings.c.asked_at < since)
+
+
+def _due(not_asked_since: datetime) -> Any:
+    """Not yet answered by every MPP: Alipay+ says so of the whole, or the standing of one MPP."""
+    waits_for_an_mpp = exists().where(
+        registrations.c.merchant_id == standings.c.merchant_id,
+        registrations.c.store_key == standings.c.store_key,
+        registrations.c.status == PENDING,
+    )
+    unanswered = or_(
+        standings.c.collective_status.is_(None), standings.c.collective_status != COMPLETED, waits_for_an_mpp
+    )
+    return and_(_not_asked(not_asked_since), unanswered)
+
+
+def _count(store: Store, which: Any) -> int:
     with store.reading() as connection:
-        return int(connection.execute(select(func.count()).select_from(standings)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(standings).where(which)).scalar_one())
 
 
 def _is_free(at: datetime) -> Any:
@@ -282,7 +325,6 @@ def _claim(store: Store, which: Any, *, claimed_by: str, at: datetime, limit: in
         )
         rows = connection.execute(
             select(
-                standings.c.standing_id,
                 standings.c.merchant_id,
                 standings.c.store_id,
                 _newest_request().label("registration_request_id"),
@@ -309,60 +351,92 @@ def release(store: Store, *, claimed_by: str) -> None:
         )
 
 
-def finish(store: Store, subject: Subject, check: Check, news: News | None, *, claimed_by: str) -> bool:
+def finish(
+    store: Store,
+    subject: Subject,
+    check: Check,
+    news: News | None,
+    *,
+    claimed_by: str,
+    asked_at: datetime | None = None,
+    keep_lease: bool = False,
+) -> bool:
     """Write a check into the history, apply what it brought and give the lease back, in one transaction.
 
     Whether the standing was replaced: a failed check, old news and news about an older request change nothing.
+    `asked_at` stands for the time of the question where the clock of a run's beginning counts.
     """
     with store.writing() as connection:
         standing = ensure(connection, subject.merchant_id, subject.store_id)
-        applied = news is not None and _apply(connection, standing, news)
-        connection.execute(insert(registration_checks).values(**asdict(check), applied=applied))
-        connection.execute(
-            update(standings).where(standings.c.standing_id == standing.standing_id).values(asked_at=check.started_at)
-        )
-        connection.execute(
-            update(standings)
-            .where(standings.c.standing_id == standing.standing_id, standings.c.claimed_by == claimed_by)
-            .values(claimed_by=None, claimed_until=None)
-        )
+        about_newest = _is_about_newest(connection, standing, check.registration_request_id)
+        changes: dict[str, Any] = {}
+        if news is not None and about_newest:
+            changes = _apply(connection, standing, news)
+        applied = bool(changes)
+        record(connection, check, applied=applied)
+        # Whoever asks about an older request has not asked about what stands.
+        if about_newest:
+            changes["asked_at"] = asked_at or check.started_at
+        if standing.claimed_by == claimed_by and not keep_lease:
+            changes.update(claimed_by=None, claimed_until=None)
+        _change(connection, standing, changes)
     return applied
 
 
-def note(store: Store, check: Check) -> None:
-    """Write something into the history that concerns no standing on record."""
-    with store.writing() as connection:
-        connection.execute(insert(registration_checks).values(**asdict(check), applied=False))
-
-
-def tell(connection: Connection, merchant_id: str, store_id: str | None, news: News) -> bool:
+def tell(
+    connection: Connection, merchant_id: str, store_id: str | None, registration_request_id: str | None, news: News
+) -> bool:
     """Apply a notification within a transaction; whether the standing was replaced."""
-    return _apply(connection, ensure(connection, merchant_id, store_id), news)
+    standing = ensure(connection, merchant_id, store_id)
+    if not _is_about_newest(connection, standing, registration_request_id):
+        return False
+    changes = _apply(connection, standing, news)
+    _change(connection, standing, changes)
+    return bool(changes)
 
 
 def record(connection: Connection, check: Check, *, applied: bool) -> None:
-    """Write a check into the history, within a transaction."""
-    connection.execute(insert(registration_checks).values(**asdict(check), applied=applied))
+    """Write a check into the history, within a transaction; text of others is made to fit."""
+    row = asdict(check)
+    for name, value in row.items():
+        longest = getattr(registration_checks.c[name].type, "length", None)
+        if isinstance(value, str) and longest is not None:
+            row[name] = storable(value, longest)
+    connection.execute(insert(registration_checks).values(**row, applied=applied))
 
 
 def entered_by_hand(connection: Connection, merchant_id: str, store_id: str | None, *, at: datetime) -> None:
     """Somebody changes rows by hand: what Alipay+ said before that no longer replaces them."""
     standing = ensure(connection, merchant_id, store_id)
-    connection.execute(
-        update(standings).where(standings.c.standing_id == standing.standing_id).values(answered_at=at)
-    )
+    # Alipay+'s clock may be ahead of ours.
+    _change(connection, standing, {"answered_at": max(at, standing.answered_at or at)})
 
 
-def _apply(connection: Connection, standing: Row[Any], news: News) -> bool:
-    if not news.counts or (standing.answered_at is not None and news.answered_at < standing.answered_at):
-        return False
+def _is_about_newest(connection: Connection, standing: Row[Any], registration_request_id: str | None) -> bool:
+    """Whether an answer is about what stands: one by merchant always is, one by request id if none came later."""
+    if registration_request_id is None:
+        return True
+    newest = connection.execute(
+        select(_newest_request()).where(standings.c.standing_id == standing.standing_id)
+    ).scalar_one_or_none()
+    return bool(newest == registration_request_id)
+
+
+def _apply(connection: Connection, standing: Row[Any], news: News) -> dict[str, Any]:
+    """Replace the rows, and return what changes in the standing itself: nothing when the news are old."""
+    if standing.answered_at is not None and news.answered_at < standing.answered_at:
+        return {}
+    changes: dict[str, Any] = {"answered_at": news.answered_at}
     if news.rows is not None:
         _replace_rows(connection, standing, news.rows, news.answered_at)
-    changes: dict[str, Any] = {"answered_at": news.answered_at}
-    if news.collective_status is not None:
+    if news.rows is not None or news.collective_status is not None:
         changes["collective_status"] = news.collective_status
-    connection.execute(update(standings).where(standings.c.standing_id == standing.standing_id).values(**changes))
-    return True
+    return changes
+
+
+def _change(connection: Connection, standing: Row[Any], changes: dict[str, Any]) -> None:
+    if changes:
+        connection.execute(update(standings).where(standings.c.standing_id == standing.standing_id).values(**changes))
 
 
 def _replace_rows(connection: Connection, standing: Row[Any], rows: Sequence[PspRow], at: datetime) -> None:
@@ -384,15 +458,6 @@ def _replace_rows(connection: Connection, standing: Row[Any], rows: Sequence[Psp
                 for row in rows
             ],
         )
-
-
-def is_newest_request(connection: Connection, request: Row[Any]) -> bool:
-    """Whether no later request of the same standing is on record."""
-    later = exists().where(
-        _where(registration_requests, request.merchant_id, request.store_id),
-        registration_requests.c.request_number > request.request_number,
-    )
-    return not connection.execute(select(later)).scalar_one()
 
 
 def request_in(connection: Connection, registration_request_id: str) -> Row[Any] | None:
@@ -427,11 +492,11 @@ def history(
         return connection.execute(query).all()
 
 
-def begin_run(store: Store, source: str, *, at: datetime) -> tuple[int, bool]:
-    """The number of a run over `source`, and whether an unfinished one is gone on with."""
+def begin_run(store: Store, source: str, *, at: datetime) -> Run:
+    """The run over `source`: an unfinished one that is young enough, otherwise a new one."""
     with store.writing() as connection:
         unfinished = connection.execute(
-            select(check_runs.c.run_id)
+            select(check_runs.c.run_id, check_runs.c.started_at)
             .where(
                 check_runs.c.source == source,
                 check_runs.c.finished_at.is_(None),
@@ -439,17 +504,17 @@ def begin_run(store: Store, source: str, *, at: datetime) -> tuple[int, bool]:
             )
             .order_by(check_runs.c.run_id.desc())
             .limit(1)
-        ).scalar_one_or_none()
+        ).one_or_none()
         if unfinished is not None:
-            return unfinished, True
+            return Run(unfinished.run_id, unfinished.started_at, resumed=True)
         row = connection.execute(
             insert(check_runs).values(source=source, started_at=at).returning(check_runs.c.run_id)
         )
-        return int(row.scalar_one()), False
+        return Run(int(row.scalar_one()), at, resumed=False)
 
 
 def end_run(store: Store, run_id: int, *, at: datetime) -> None:
-    """A run is through."""
+    """A run is through: nobody goes on with it."""
     with store.writing() as connection:
         connection.execute(update(check_runs).where(check_runs.c.run_id == run_id).values(finished_at=at))
 

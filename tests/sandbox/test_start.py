@@ -71,7 +71,7 @@ def environment(tmp_path: Path, sandbox_keys: Keys) -> dict[str, str]:
 
 def test_any_address_but_this_machines_own_is_refused(environment: dict[str, str]) -> None:
     line = serve({**environment, "ACQP_SANDBOX_BIND": "127.0.0.1.nowhere.invalid:8100"})
-    assert "ACQP_SANDBOX_BIND must be an address of this machine alone" in line
+    assert "ACQP_SANDBOX_BIND: must be an address of this machine alone" in line
     assert not Path(environment["ACQP_SANDBOX_DIR"]).exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from acqp_gateway.store.database import Store
 from acqp_gateway.store.tables import metadata
 from tests.conftest import STORES
 from tests.postgresql import PostgresqlServer
-from tests.store.helpers import all_at_once, rows_of, run_sql
+from tests.store.helpers import all_at_once, other_sqlite_connection, rows_of, run_sql
 
 
 @pytest.fixture(params=STORES)
@@ -101,6 +102,22 @@ def test_two_upgrades_at_once_do_it_once(empty_url: str) -> None:
     for each in stores:
         migration.check(each)
         each.close()
+
+
+def test_an_upgrade_waits_for_one_who_makes_the_file(tmp_path: Path) -> None:
+    """SQLite does not heed its busy timeout while a new file is switched to WAL."""
+    store = Store(f"sqlite:///{tmp_path}/gateway.db", patience_s=10)
+    with other_sqlite_connection(store) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        done: list[bool] = []
+        waiting = threading.Thread(target=lambda: done.append(migration.upgrade(store)))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        holder.execute("ROLLBACK")
+    waiting.join(10)
+    assert done == [True]
+    store.close()
 
 
 def test_a_store_that_is_not_migrated_is_told(empty_store: Store) -> None:

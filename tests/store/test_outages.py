@@ -67,9 +67,9 @@ class Counter:
 
 
 @contextmanager
-def counter_on(url: str) -> Iterator[Counter]:
+def counter_on(url: str, patience_s: float = PATIENCE_S) -> Iterator[Counter]:
     with ExitStack() as stack:
-        store = Store(url, patience_s=PATIENCE_S, pool_size=8, guarded=True)
+        store = Store(url, patience_s=patience_s, pool_size=8, guarded=True)
         stack.callback(store.close)
         decodes = Decodes(store, pool_size=8)
         stack.callback(decodes.close)
@@ -118,6 +118,24 @@ class TestSqlite:
         assert {StoreUnavailable} <= set(refusals) <= {StoreUnavailable, StoreBusy}
         counter.heard.wait_until_available()
         assert counter.refusal(code) is None
+
+    def test_a_new_connection_waits_while_somebody_opens_or_closes_the_file(self, fresh_stores: FreshStores) -> None:
+        with counter_on(fresh_stores.url("sqlite"), patience_s=10) as counter:
+            code = counter.new_code()
+            counter.shop.store.engine.dispose()
+            with other_sqlite_connection(counter.store) as holder:
+                # What a process holds that is the first to open the file, or the last to close it.
+                holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+                holder.execute("BEGIN IMMEDIATE")
+                holder.execute("COMMIT")
+                outcome: list[Any] = []
+                waiting = threading.Thread(target=lambda: outcome.append(counter.refusal(code)))
+                waiting.start()
+                waiting.join(0.2)
+                assert waiting.is_alive()
+            waiting.join(10)
+            assert outcome == [None]
+            assert counter.heard.messages == []
 
     def test_a_lock_held_for_a_moment_is_waited_for(self, counter: Counter) -> None:
         code = counter.new_code()

@@ -5,7 +5,6 @@ Also what a notifyRegistrationStatus carries, which says the same of its own acc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from acqp_gateway.protocol.fields import Text, WireSchema
 from acqp_gateway.protocol.messages import Api
 from acqp_gateway.protocol.objects import ResultSchema
 from acqp_gateway.protocol.results import INQUIRY_REGISTRATION_STATUS
+from acqp_gateway.text import storable
 
 COMPLETED = "COMPLETED"
 PENDING = "PENDING"
@@ -31,7 +31,6 @@ LONGEST_REQUEST_ID = 64
 LONGEST_REASON = 1024
 _MOST_ENTRIES = 500
 _MOST_PRODUCTS = 20
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class OpenText(fields.Field[str]):
@@ -44,7 +43,7 @@ class OpenText(fields.Field[str]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError("must be a string")
-        return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", value[: self.longest])
+        return storable(value, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
