@@ -530,3 +530,11 @@ def asked_in_run(store: Store, run_id: int) -> set[tuple[str | None, str | None,
             ).where(registration_checks.c.run_id == run_id)
         ).all()
     return {tuple(row) for row in rows}
+
+
+def count_asked_in_run(store: Store, run_id: int) -> int:
+    """How many questions a run has asked already."""
+    with store.reading() as connection:
+        return int(
+            connection.execute(select(func.count()).where(registration_checks.c.run_id == run_id)).scalar_one()
+        )

@@ -114,7 +114,7 @@ def test_connections_keep_their_promises(store: Store) -> None:
             "SHOW fsync": "on",
         }
     )
-    for engine in (store.engine, decodes._path.engine):  # type: ignore[attr-defined]  # of both paths
+    for engine in (store.engine, decodes._transactions.engine):  # type: ignore[attr-defined]  # of both paths
         connection = engine.raw_connection()
         cursor = connection.cursor()
         for question, answer in promised.items():

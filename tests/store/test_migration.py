@@ -108,7 +108,7 @@ def test_an_upgrade_waits_for_one_who_makes_the_file(tmp_path: Path) -> None:
     """SQLite does not heed its busy timeout while a new file is switched to WAL."""
     store = Store(f"sqlite:///{tmp_path}/gateway.db", patience_s=10)
     with other_sqlite_connection(store) as holder:
-        holder.execute("BEGIN EXCLUSIVE")
+        holder.execute("BEGIN IMMEDIATE")
         done: list[bool] = []
         waiting = threading.Thread(target=lambda: done.append(migration.upgrade(store)))
         waiting.start()
