@@ -11,10 +11,11 @@ MOST_LINES_SHOWN = 50
 
 
 class BadLines:
-    """The bad lines of one file. The first are shown, all are counted."""
+    """The bad lines of one file, of which nothing was `done`. The first are shown, all are counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, done: str = "imported") -> None:
         self._path = path
+        self._done = done
         self._shown: list[tuple[int, str]] = []
         self._count = 0
 
@@ -33,5 +34,5 @@ class BadLines:
         if self._count > MOST_LINES_SHOWN:
             output.message(f"... and {self._count - MOST_LINES_SHOWN} more bad lines")
         raise IllegalValue(
-            f"nothing was imported: {self._path} has bad lines ({self._count}); mend them and try again"
+            f"nothing was {self._done}: {self._path} has bad lines ({self._count}); mend them and try again"
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import getpass
+import math
+import os
 import sys
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import click
@@ -89,6 +92,12 @@ def _standing(row: Row[Any]) -> dict[str, Any]:
     }
 
 
+def _rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("must be a number.")
+    return value
+
+
 @registrations.command()
 @request_option
 @merchant_option(required=False)
@@ -106,7 +115,8 @@ def _standing(row: Row[Any]) -> dict[str, Any]:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 1000),
+    type=click.FloatRange(0, 10_000),
+    callback=_rate,
     default=20,
     show_default=True,
     metavar="N",
@@ -133,7 +143,8 @@ def check(
     Many: acqp-gateway registrations check --due        (made for a daily cron)
 
     Exit status 0 when every answer was authentic and successful, REJECTED included, and 1 otherwise. A run over
-    many that is stopped has lost nothing; the next one goes on where it stopped.
+    many that is stopped (exit status 130) has lost nothing; the next one goes on where it stopped. Two runs at
+    once share the work.
     """
     single = request_id is not None or merchant_id is not None or store_id is not None
     if single + due + everybody + (path is not None) != 1:
@@ -146,7 +157,7 @@ def check(
         summary = _check_many(at_hand, asker, due, path, at_a_time, rate, stop_requested)
         stopped = stop_requested()
     _show_summary(summary, as_json=as_json)
-    if stopped:
+    if stopped and not summary.finished:
         output.message("Stopped; what was answered is kept. The next run goes on with the others.")
         sys.exit(EXIT_STOPPED)
     sys.exit(0 if summary.asked == summary.outcomes.get("answered", 0) else 1)
@@ -167,6 +178,14 @@ def _asker(settings: Settings) -> Asker:
     return Asker(client, settings.alipayplus_url)
 
 
+def _who() -> str:
+    """Who triggers a check: the user's name, or the number where the machine knows no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _check_one(
     at_hand: Opened,
     asker: Asker,
@@ -181,7 +200,7 @@ def _check_one(
     )
     if question.warning:
         output.warn(question.warning)
-    outcome, applied = batch.check_one(at_hand.store, asker, question, triggered_by=getpass.getuser(), at=now())
+    outcome, applied = batch.check_one(at_hand.store, asker, question, triggered_by=_who(), at=now())
     if not outcome.answered:
         raise CallFailed(f"{outcome.check.said} (the standing is as it was)")
     if not applied:
@@ -207,7 +226,7 @@ def _check_many(
     path: str | None,
     at_a_time: int,
     rate: float,
-    stop_requested: Any,
+    stop_requested: Callable[[], bool],
 ) -> Summary:
     store = at_hand.store
     file = QuestionFile(path, store) if path is not None else None
@@ -216,15 +235,15 @@ def _check_many(
     elif due:
         total = standings.count_due(store, not_asked_since=now() - batch.DUE_AFTER)
     else:
-        total = standings.count_all(store)
+        total = standings.count_any(store, not_asked_since=now())
     with long_work.progress("asking Alipay+", total) as advance:
         run = Batch(
             store,
             asker,
-            triggered_by=getpass.getuser(),
+            triggered_by=_who(),
             at_a_time=at_a_time,
             pace=Pace(rate),
-            progress=lambda _outcome: advance(1),
+            progress=advance,
             stop_requested=stop_requested,
         )
         if file is not None:
@@ -233,11 +252,26 @@ def _check_many(
 
 
 def _show_summary(summary: Summary, *, as_json: bool) -> None:
-    record: dict[str, Any] = {"asked": summary.asked, "replaced": summary.applied, "outcomes": summary.outcomes}
+    record: dict[str, Any] = {
+        "asked": summary.asked,
+        "replaced": summary.applied,
+        "askedBefore": summary.asked_before,
+        "inOtherHands": summary.in_other_hands,
+        "outcomes": summary.outcomes,
+    }
     if not as_json:
         record.pop("outcomes")
         record.update(summary.outcomes)
     output.show(record, as_json=as_json)
+    if summary.first_warning is not None:
+        more = f" (and {summary.warnings - 1} more such warnings)" if summary.warnings > 1 else ""
+        output.warn(summary.first_warning + more)
+    if summary.asked_before:
+        output.message(f"{summary.asked_before} had been asked already by the run that this one went on with.")
+    if summary.in_other_hands:
+        output.message(
+            "Another run asks about the others now, or was killed less than a minute ago; to be sure, run it again."
+        )
     if summary.asked > summary.outcomes.get("answered", 0):
         output.message("Not all were answered; see why: acqp-gateway registrations history")
 
@@ -322,4 +356,6 @@ def export(at_hand: Opened, as_csv: bool, file: TextIO) -> None:
 def _cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula, and nothing that steers a terminal."""
     shown = output.visible(text)
-    return f"'{shown}" if shown.lstrip()[:1] in ("=", "+", "-", "@") else shown
+    # Some take the wide forms of East Asian scripts for the same signs.
+    first = unicodedata.normalize("NFKC", shown.lstrip()[:1])
+    return f"'{shown}" if first in ("=", "+", "-", "@") else shown

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -40,12 +39,14 @@ _Key = tuple[str | None, str | None, str | None]
 class Summary:
     """How a run ended: outcomes by name, and how many standings were replaced.
 
-    `asked_before` counts what the run that was gone on with had asked already, and `in_other_hands` what another
-    run holds. `warnings` counts questions that were asked with a warning; the first is kept.
+    `finished` is False where it was stopped and something may be left. `asked_before` counts what the run that
+    was gone on with had asked already, and `in_other_hands` what another run holds. `warnings` counts questions
+    that were asked with a warning; the first is kept.
     """
 
     outcomes: dict[str, int] = field(default_factory=dict)
     applied: int = 0
+    finished: bool = False
     asked_before: int = 0
     in_other_hands: int = 0
     warnings: int = 0
@@ -71,7 +72,7 @@ class Summary:
 class Batch:
     """One run over many standings. `at_a_time` questions are under way at once.
 
-    `progress` is called once for each question that is done with. Once `stop_requested` says so, nothing new is
+    `progress` is told of so many more questions that are done with. Once `stop_requested` says so, nothing new is
     asked, and what is under way is still kept.
     """
 
@@ -84,7 +85,7 @@ class Batch:
         at_a_time: int,
         pace: Pace,
         clock: Clock = now,
-        progress: Callable[[], None] = lambda: None,
+        progress: Callable[[int], None] = lambda _count: None,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
@@ -102,7 +103,6 @@ class Batch:
         self._no_more_turns = threading.Event()
         self._given_up = threading.Event()
         self._under_way: dict[Future[Outcome | None], Question] = {}
-        self._questions_about: Counter[Subject] = Counter()
         self.summary = Summary()
 
     def ask_due(self) -> Summary:
@@ -121,7 +121,8 @@ class Batch:
         """Ask about every standing; an unfinished run of the kind is gone on with."""
         run = self._run = standings.begin_run(self._store, "ALL", at=self._clock())
         if run.resumed:
-            self.summary.asked_before = len(standings.asked_in_run(self._store, run.run_id))
+            self.summary.asked_before = standings.count_asked_in_run(self._store, run.run_id)
+            self._progress(self.summary.asked_before)
         claimed = self._claimed(
             lambda limit: standings.claim_any(
                 self._store,
@@ -162,18 +163,20 @@ class Batch:
     def _unasked(self, run: Run, questions: Iterable[Question], held: list[_Key]) -> Iterator[Question]:
         """The questions that the run has not asked; what others hold goes into `held`."""
         asked = standings.asked_in_run(self._store, run.run_id)
+        seen: set[_Key] = set()
         for question in questions:
             key = _key(question)
-            turn = Turn.ASKED if key in asked else self._turn_of(run, question)
-            if turn is Turn.OURS:
-                asked.add(key)
-                yield question
-                continue
-            if turn is Turn.HELD:
-                held.append(key)
-            else:
-                self.summary.asked_before += 1
-            self._progress()
+            if key not in seen:
+                seen.add(key)
+                turn = Turn.ASKED if key in asked else self._turn_of(run, question)
+                if turn is Turn.OURS:
+                    yield question
+                    continue
+                if turn is Turn.HELD:
+                    held.append(key)
+                else:
+                    self.summary.asked_before += 1
+            self._progress(1)
 
     def _turn_of(self, run: Run, question: Question) -> Turn:
         return standings.claim_for_run(
@@ -191,7 +194,7 @@ class Batch:
         self._keep(subject, outcome)
 
     def _ask_all_of(self, questions: Iterator[Question]) -> bool:
-        """Whether all were asked; otherwise it was wished to stop."""
+        """Whether all were asked; otherwise somebody wished to stop."""
         askers = ThreadPoolExecutor(self._at_a_time, thread_name_prefix="registration-check")
         try:
             exhausted = False
@@ -201,8 +204,13 @@ class Batch:
                 elif not exhausted:
                     exhausted = not self._begin_some(askers, questions)
                 if not self._under_way:
+                    self.summary.finished = exhausted
                     return exhausted
                 self._keep_finished()
+        except KeyboardInterrupt:
+            for future in [future for future in self._under_way if future.done()]:
+                self._keep_future(future)
+            raise
         finally:
             # What is under way is not waited for: its lease is given back, and the next run asks again.
             self._no_more_turns.set()
@@ -218,7 +226,6 @@ class Batch:
                 return False
             if question.warning:
                 self.summary.warn(question.warning)
-            self._questions_about[question.subject] += 1
             self._under_way[askers.submit(self._ask, question)] = question
         return True
 
@@ -233,11 +240,14 @@ class Batch:
         self._renew_lease()
         finished, _ = wait(self._under_way, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
         for future in finished:
-            question = self._under_way.pop(future)
-            outcome = future.result()
-            if outcome is not None:
-                self._adjust_pace(outcome)
-                self._keep(question.subject, outcome)
+            self._keep_future(future)
+
+    def _keep_future(self, future: Future[Outcome | None]) -> None:
+        question, outcome = self._under_way[future], future.result()
+        if outcome is not None:
+            self._adjust_pace(outcome)
+            self._keep(question.subject, outcome)
+        del self._under_way[future]
 
     def _adjust_pace(self, outcome: Outcome) -> None:
         # Nobody waits for a turn before asking again.
@@ -249,10 +259,12 @@ class Batch:
             self._pace.went_well()
 
     def _keep(self, subject: Subject, outcome: Outcome) -> None:
-        self._questions_about[subject] -= 1
-        more_about_it = self._questions_about[subject] > 0
-        if not more_about_it:
-            del self._questions_about[subject]
+        place = (subject.merchant_id, subject.store_id)
+        about_it = [
+            question
+            for question in self._under_way.values()
+            if (question.subject.merchant_id, question.subject.store_id) == place
+        ]
         applied = standings.finish(
             self._store,
             subject,
@@ -261,10 +273,10 @@ class Batch:
             claimed_by=self._claimed_by,
             # Another machine's clock may be behind that of the one that began the run.
             asked_at=max(outcome.check.started_at, self._run.started_at) if self._run else None,
-            keep_lease=more_about_it,
+            keep_lease=len(about_it) > 1,
         )
         self.summary.add(outcome, applied=applied)
-        self._progress()
+        self._progress(1)
 
     def _renew_lease(self) -> None:
         if time.monotonic() >= self._renew_at:

@@ -124,13 +124,16 @@ class Asker:
         return Outcome(check, said.news, slow_down=results.REQUEST_TRAFFIC_EXCEED_LIMIT.code in codes)
 
     def _attempts(self, given_up: threading.Event) -> Retrying:
+        def sleep(seconds: float) -> None:
+            self._wait(given_up, seconds)
+
         return Retrying(
             stop=stop_after_attempt(MOST_ATTEMPTS)
             | stop_before_delay(_LAST_ATTEMPT_BEGINS_BEFORE_S)
             | stop_when_event_set(given_up),
             wait=wait_random_exponential(multiplier=0.5, max=4),
             retry=retry_if_exception_type((TimedOut, Unreachable)) | retry_if_result(_is_unknown),
-            sleep=lambda seconds: self._wait(given_up, seconds),
+            sleep=sleep,
             retry_error_callback=_last_outcome,
         )
 

@@ -29,6 +29,14 @@ def keys_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def store(fresh_stores: FreshStores) -> Iterator[Store]:
+    """Of one kind: what is asked of the store here, test_records.py asks of both."""
+    opened = Store(fresh_stores.url("sqlite"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def found(store: Store, keys_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ClientDirectory:
     """A directory that looks again at every look-up, unless a test says otherwise."""
     monkeypatch.setattr(directory, "LOOK_AGAIN_AFTER_S", 0)
