@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from flask import Flask, Response
 from limits import parse
 from limits.storage import MemoryStorage
@@ -15,7 +16,7 @@ from acqp_gateway.clock import Clock, now
 from acqp_gateway.decoder.decoding import Decoder
 from acqp_gateway.operations.health import health_blueprint
 from acqp_gateway.protocol.gate import Gate, Interface
-from acqp_gateway.protocol.keyring import read_private_keys
+from acqp_gateway.protocol.keyring import VersionedKeys, read_private_keys
 from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.wsgi import GateBeforeApplication
@@ -62,13 +63,19 @@ def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> G
             ),
         ],
         own_client_id=settings.client_id,
-        own_keys=read_private_keys(settings.keys_dir),
+        own_keys=_own_keys(settings),
         find_client=directory.find,
         window_s=settings.request_time_window_s,
         largest_body=settings.max_body_bytes,
         may_pass=_rate_limit(settings.rate_limit),
         clock=clock,
     )
+
+
+def _own_keys(settings: Settings) -> VersionedKeys[RSAPrivateKey]:
+    keys = read_private_keys(settings.keys_dir)
+    keys.require_any(settings.keys_dir)
+    return keys
 
 
 def _rate_limit(rate: str) -> Callable[[str], bool]:
@@ -82,7 +89,7 @@ def _rate_limit(rate: str) -> Callable[[str], bool]:
 
 def _keys_check(settings: Settings) -> Callable[[], None]:
     def check() -> None:
-        read_private_keys(settings.keys_dir).require_any(settings.keys_dir)
+        _own_keys(settings)
 
     return check
 

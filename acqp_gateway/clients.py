@@ -76,10 +76,16 @@ class ClientDirectory:
         known = self._keys.get(client_id)
         folder = keys_folder(self._keys_dir, client_id, self._configured_client_id)
         try:
-            seen = [(path, path.stat()[-4:]) for _, path in key_files(folder, ALIPAYPLUS_KEY_PREFIX)]
+            seen = [(path, _version_of(path)) for _, path in key_files(folder, ALIPAYPLUS_KEY_PREFIX)]
             if known is None or known[0] != seen:
                 known = (seen, read_public_keys(folder))
                 self._keys[client_id] = known
         except (KeyFileError, OSError) as error:
             _log.error("keys of client %s: %s", client_id, error)
         return known[1] if known else VersionedKeys({})
+
+
+def _version_of(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written anew or replaced."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

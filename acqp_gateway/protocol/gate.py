@@ -233,7 +233,8 @@ class Gate:
 
     def _read_body(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._largest_body:
+        # Longer than this is no length that a server lets through, and too many digits for a number.
+        if declared.isdecimal() and (len(declared) > 18 or int(declared) > self._largest_body):
             raise errors.ParameterIllegal("body_too_large")
         body = request.read_body(self._largest_body + 1)
         if len(body) > self._largest_body:
@@ -344,7 +345,7 @@ def _log_error(error: Exception, call: _Call) -> str:
         return error.reason
     if isinstance(error, errors.StoreError):
         call.facts = {**call.facts, "detail": str(error)[:500]}
-        return "store_unavailable"
+        return "store_busy" if isinstance(error, errors.StoreBusy) else "store_unavailable"
     _calls.error("unforeseen error in %s", call.api, exc_info=error)
     return "unforeseen"
 

@@ -80,7 +80,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the store and changes nothing. Raises StoreUnavailable."""
+        """A connection for reading; on SQLite it sees one state of the store. Raises StoreUnavailable."""
         with self._connection(store_reads_only=True) as connection:
             yield connection
 

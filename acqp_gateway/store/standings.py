@@ -307,30 +307,27 @@ def _is_free(at: datetime) -> Any:
 
 
 def _claim(store: Store, which: Any, *, claimed_by: str, at: datetime, limit: int) -> list[Subject]:
+    """Take the leases of at most `limit` standings; those that wait longest come first."""
     with store.writing() as connection:
-        chosen = connection.execute(
-            select(standings.c.standing_id)
-            .where(which, _is_free(at))
-            .order_by(standings.c.asked_at, standings.c.standing_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).scalars()
-        ids = list(chosen)
-        if not ids:
-            return []
-        connection.execute(
-            update(standings)
-            .where(standings.c.standing_id.in_(ids))
-            .values(claimed_by=claimed_by, claimed_until=at + timedelta(seconds=LEASE_S))
-        )
         rows = connection.execute(
             select(
+                standings.c.standing_id,
                 standings.c.merchant_id,
                 standings.c.store_id,
                 _newest_request().label("registration_request_id"),
-            ).where(standings.c.standing_id.in_(ids))
+            )
+            .where(which, _is_free(at))
+            .order_by(standings.c.asked_at.nulls_first(), standings.c.standing_id)
+            .limit(limit)
+            .with_for_update(of=standings, skip_locked=True)
         ).all()
-    return [Subject(*row) for row in rows]
+        if rows:
+            connection.execute(
+                update(standings)
+                .where(standings.c.standing_id.in_([row.standing_id for row in rows]))
+                .values(claimed_by=claimed_by, claimed_until=at + timedelta(seconds=LEASE_S))
+            )
+    return [Subject(row.merchant_id, row.store_id, row.registration_request_id) for row in rows]
 
 
 def renew(store: Store, *, claimed_by: str, at: datetime) -> None:

@@ -16,6 +16,7 @@ from acqp_gateway.store import merchants, mpps, orders, registrations
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.decodes import CodeOnRecord, Decodes, Place, Standing, look_ahead
 from acqp_gateway.store.merchants import NewContract, NewMerchant, NewStore
+from tests.conftest import FreshStores
 from tests.merchants import Shop, open_shop
 from tests.peer import ACQUIRER_ID
 from tests.store.helpers import ALIPAY_CN, AT, all_at_once, attempt, decode_once, handled, is_locked, pin, rows_of
@@ -364,10 +365,9 @@ def test_orders_with_one_code_placed_at_once(shared_store: Store, shop: Shop) ->
     assert sorted(all_at_once(4, place)) == [False, False, False, True]
 
 
-def test_a_busy_embedded_store_is_not_taken_for_a_broken_one(database_url: str) -> None:
-    opened = Store(database_url, patience_s=0.2, guarded=True)
-    if not opened.is_sqlite:
-        pytest.skip("PostgreSQL locks the order alone: test_outages.py")
+def test_a_busy_embedded_store_is_not_taken_for_a_broken_one(fresh_stores: FreshStores) -> None:
+    """PostgreSQL locks the order alone: test_outages.py."""
+    opened = Store(fresh_stores.url("sqlite"), patience_s=0.2, guarded=True)
     decodes = Decodes(opened, pool_size=2)
     code = open_shop(opened).place().code_value
 

@@ -19,13 +19,15 @@ _BIG_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _PAID_IS_LEFT = "OLD.state = 'PAID' AND NEW.state <> 'PAID'"
 _PIN_CHANGES = (
     "OLD.pinned_answer IS NOT NULL AND (NEW.pinned_answer IS NULL OR NEW.pinned_answer <> OLD.pinned_answer"
+    " OR NEW.pinned_at <> OLD.pinned_at OR NEW.pinned_amount <> OLD.pinned_amount"
+    " OR NEW.pinned_currency <> OLD.pinned_currency"
     " OR NEW.code_value <> OLD.code_value OR NEW.payment_request_id <> OLD.payment_request_id)"
 )
 #: name -> (columns, when, what is said)
 _GUARDS = {
     "orders_stay_paid": ("state", _PAID_IS_LEFT, "a paid order stays paid"),
     "orders_stay_pinned": (
-        "pinned_answer, code_value, payment_request_id",
+        "pinned_answer, pinned_at, pinned_amount, pinned_currency, code_value, payment_request_id",
         _PIN_CHANGES,
         "a pinned answer stays as it is",
     ),
