@@ -435,7 +435,7 @@ SECRET = "secret of ours: /var/gateway.db\ncall result=SUCCESS"
     ("error", "result", "reason"),
     [
         (errors.StoreUnavailable(SECRET), "UNKNOWN_EXCEPTION", "store_unavailable"),
-        (errors.StoreBusy(SECRET), "UNKNOWN_EXCEPTION", "store_unavailable"),
+        (errors.StoreBusy(SECRET), "UNKNOWN_EXCEPTION", "store_busy"),
         (errors.StoreNotMigrated(SECRET), "UNKNOWN_EXCEPTION", "store_unavailable"),
         (errors.RecordsContradict("goods_do_not_add_up", SECRET), "PROCESS_FAIL", "goods_do_not_add_up"),
         (errors.CodeUnknown(), "INVALID_CODE", "unknown_code"),
