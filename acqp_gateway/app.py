@@ -16,7 +16,15 @@ from acqp_gateway.clock import Clock, now
 from acqp_gateway.decoder.decoding import Decoder
 from acqp_gateway.operations.health import health_blueprint
 from acqp_gateway.protocol.gate import Gate, Interface
-from acqp_gateway.protocol.keyring import VersionedKeys, read_private_keys
+from acqp_gateway.protocol.keyring import (
+    ALIPAYPLUS_KEY_PREFIX,
+    OWN_KEY_PREFIX,
+    VersionedKeys,
+    key_files,
+    read_private_keys,
+    read_public_keys,
+    stamp,
+)
 from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.wsgi import GateBeforeApplication
@@ -88,8 +96,21 @@ def _rate_limit(rate: str) -> Callable[[str], bool]:
 
 
 def _keys_check(settings: Settings) -> Callable[[], None]:
+    """Whether the keys can be loaded: looked at again only when a file has changed, as loading costs a lot."""
+    loaded: object = None
+
     def check() -> None:
-        _own_keys(settings)
+        nonlocal loaded
+        folder = settings.keys_dir
+        found = [
+            (path, stamp(path))
+            for prefix in (OWN_KEY_PREFIX, ALIPAYPLUS_KEY_PREFIX)
+            for _, path in key_files(folder, prefix)
+        ]
+        if found != loaded:
+            _own_keys(settings)
+            read_public_keys(folder).require_any(folder)
+            loaded = found
 
     return check
 

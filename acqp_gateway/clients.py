@@ -13,9 +13,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from acqp_gateway.errors import KeyFileError, StoreError, StoreUnavailable
+from acqp_gateway.errors import KeyFileError, StoreUnavailable
 from acqp_gateway.protocol.gate import Client
-from acqp_gateway.protocol.keyring import ALIPAYPLUS_KEY_PREFIX, VersionedKeys, key_files, read_public_keys
+from acqp_gateway.protocol.keyring import ALIPAYPLUS_KEY_PREFIX, VersionedKeys, key_files, read_public_keys, stamp
 from acqp_gateway.store import clients
 from acqp_gateway.store.database import Store
 
@@ -57,11 +57,11 @@ class ClientDirectory:
             if time.monotonic() >= self._look_again_at:
                 self._clients = self._read()
                 self._look_again_at = time.monotonic() + LOOK_AGAIN_AFTER_S
-        except StoreError as error:
+        except Exception as error:  # whatever it is, what is known stays in force
             if self._clients is None:
                 raise
             self._look_again_at = time.monotonic() + LOOK_AGAIN_AFTER_S
-            _log.warning("clients could not be read again: %s", error)
+            _log.warning("clients could not be read again: %s", " ".join(str(error).split())[:300])
         finally:
             self._lock.release()
 
@@ -76,16 +76,10 @@ class ClientDirectory:
         known = self._keys.get(client_id)
         folder = keys_folder(self._keys_dir, client_id, self._configured_client_id)
         try:
-            seen = [(path, _version_of(path)) for _, path in key_files(folder, ALIPAYPLUS_KEY_PREFIX)]
+            seen = [(path, stamp(path)) for _, path in key_files(folder, ALIPAYPLUS_KEY_PREFIX)]
             if known is None or known[0] != seen:
                 known = (seen, read_public_keys(folder))
                 self._keys[client_id] = known
         except (KeyFileError, OSError) as error:
             _log.error("keys of client %s: %s", client_id, error)
         return known[1] if known else VersionedKeys({})
-
-
-def _version_of(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is written anew or replaced."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -189,11 +189,18 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             raise SettingError(_unknown(origin, key, known))
         values[name] = _checked(known[name], raw, _named(origin, key))
     settings = Settings(**values)
-    if settings.decode_path == settings.notify_registration_path:
-        raise SettingError(
-            f"decode_path and notify_registration_path are both {settings.decode_path}; give each a path of its own"
-        )
+    _check_paths(settings)
     return settings
+
+
+def _check_paths(settings: Settings) -> None:
+    seen = (settings.decode_path, settings.notify_registration_path)
+    signed = (settings.signed_decode_path, settings.signed_notify_registration_path)
+    for decode, notify in (seen, signed):
+        if decode == notify:
+            raise SettingError(
+                f"the paths of userInitiatedPay and notifyRegistrationStatus are both {decode}; give each its own"
+            )
 
 
 def _from_file(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:

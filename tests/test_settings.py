@@ -358,5 +358,7 @@ def test_the_default_file_is_the_documented_one() -> None:
 
 
 def test_two_apis_cannot_have_one_path() -> None:
-    with pytest.raises(SettingError, match="decode_path and notify_registration_path are both /a; give each"):
+    with pytest.raises(SettingError, match="userInitiatedPay and notifyRegistrationStatus are both /a; give each"):
         load({"ACQP_DECODE_PATH": "/a", "ACQP_NOTIFY_REGISTRATION_PATH": "/a"})
+    with pytest.raises(SettingError, match="userInitiatedPay and notifyRegistrationStatus are both /b; give each"):
+        load({"ACQP_PUBLIC_DECODE_PATH": "/b", "ACQP_PUBLIC_NOTIFY_REGISTRATION_PATH": "/b"})

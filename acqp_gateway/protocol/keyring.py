@@ -115,6 +115,15 @@ def next_version(folder: Path, prefix: str) -> str:
     return str(max((int(version) for version, _ in key_files(folder, prefix)), default=0) + 1)
 
 
+def stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a key file is written anew or replaced. Raises KeyFileError when it is not there."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def read_private_key(path: Path) -> RSAPrivateKey:
     """One private key. Raises KeyFileError when others may read the file or it holds no such key."""
     content = _read(path, secret=True)

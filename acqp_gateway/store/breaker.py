@@ -37,7 +37,12 @@ class Breaker:
                 return
             self._open_because = why
         _log.warning("store unavailable: %s; answering UNKNOWN_EXCEPTION until a probe succeeds", why)
-        threading.Thread(target=self._probe_until_well, name="store-probe", daemon=True).start()
+        try:
+            threading.Thread(target=self._probe_until_well, name="store-probe", daemon=True).start()
+        except RuntimeError:
+            # Nobody would ever close it: let the next request be told by the store itself.
+            self._open_because = None
+            _log.exception("the probe of the store could not be started")
 
     def stop(self) -> None:
         """End the probing; for the end of the process."""

@@ -222,7 +222,10 @@ def _probe_postgresql(engine: Engine) -> None:
     arguments: dict[str, Any] = dict(engine.dialect.create_connect_args(engine.url)[1])
     connection = psycopg2.connect(**arguments)
     try:
-        connection.cursor().execute("SELECT 1")
+        cursor = connection.cursor()
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone() != ("off",):
+            raise psycopg2.OperationalError("the server is read-only")
     finally:
         connection.close()
 
@@ -234,16 +237,23 @@ def _postgresql_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=patience_s,
-        connect_args={"options": postgresql_options(patience_s)},
+        # Two locks at most, and each is waited for twice: for the line in front of it, and for its holder.
+        connect_args={"options": postgresql_options(patience_s, lock_patience_s=patience_s / 5)},
         pool_pre_ping=True,
     )
 
 
-def postgresql_options(patience_s: float) -> str:
-    """Session settings: UTC, and no lock or idle transaction that outlives the one who waits for it."""
+def postgresql_options(patience_s: float, *, lock_patience_s: float) -> str:
+    """Session settings: UTC, and no lock or idle transaction that outlives the one who waits for it.
+
+    `lock_patience_s` counts for each lock. All locks that one transaction may wait for must fit into its patience:
+    a lock that somebody holds shall never look like a store that is gone.
+    """
     milliseconds = int(patience_s * 1000)
     return (
-        f"-c timezone=UTC -c lock_timeout={max(100, milliseconds * 8 // 10)}"
+        f"-c timezone=UTC -c lock_timeout={max(50, int(lock_patience_s * 1000))}"
+        # A statement must see what was committed while it waited, whatever the server's default is.
+        " -c default_transaction_isolation=read\\ committed"
         f" -c statement_timeout={milliseconds + 1000}"
         f" -c idle_in_transaction_session_timeout={milliseconds + 5000}"
     )

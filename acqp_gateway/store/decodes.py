@@ -1,7 +1,8 @@
 """The decode path: one look-up by code, and the record of the attempt with the pin of the answer.
 
-Both are one transaction, and the order's row is locked from the look-up on, so that two answers to one code
-cannot differ and no order can be paid between look-up and pin.
+Both are one transaction, and the order's row is locked before the look-up, so that two answers to one code cannot
+differ, no order can be paid between look-up and pin, and a look-up that had to wait sees what was committed
+meanwhile: a merchant's suspension, say.
 """
 
 from __future__ import annotations
@@ -162,7 +163,11 @@ _EVERYTHING_ABOUT_A_CODE = (
     .where(orders.c.code_value == bindparam("code", type_=orders.c.code_value.type))
 )
 
-_LOOK_UP = _EVERYTHING_ABOUT_A_CODE.with_for_update(of=orders, key_share=True)
+_LOCK = (
+    select(orders.c.payment_request_id)
+    .where(orders.c.code_value == bindparam("code", type_=orders.c.code_value.type))
+    .with_for_update(key_share=True)
+)
 
 _RECORD = (
     insert(decodes).inline().values({name: bindparam(name, type_=decodes.c[name].type) for name in Attempt._fields})
@@ -198,7 +203,7 @@ class Decodes:
 
     def __init__(self, store: Store, *, pool_size: int) -> None:
         self._store = store
-        self._transactions = transactions_on(store, pool_size, _LOOK_UP, _STEPS)
+        self._transactions = transactions_on(store, pool_size, _LOCK, _EVERYTHING_ABOUT_A_CODE, _STEPS)
 
     @contextmanager
     def transaction(self) -> Iterator[DecodeTransaction]:

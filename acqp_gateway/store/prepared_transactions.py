@@ -1,7 +1,8 @@
 """Transactions of statements that are written once in SQLAlchemy's language, compiled once for the store at hand,
 and then run on the driver's own connection: the path that a customer waits for.
 
-The first statement begins the transaction and brings rows; the steps are sent together with the commit.
+A transaction begins with a lock on the one row that it is about and with a look at what is there; its steps are
+sent together with the commit.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ from acqp_gateway.store.database import (
 
 Steps = Mapping[str, ClauseElement]
 
+#: A lock is waited for twice, for the line in front of it and for its holder; both end before the deadline.
+_LOCK_SHARE_OF_PATIENCE = 0.4
+
 
 class Transaction(Protocol):
     """One transaction on a driver's own connection."""
 
     def begin_and_fetch(self, values: dict[str, Any]) -> list[Sequence[Any]]:
-        """Begin, run the first statement and bring its rows."""
+        """Begin, lock, run the first statement and bring its rows."""
 
     def run_and_commit(self, steps: list[tuple[str, dict[str, Any]]]) -> None:
         """Run steps, by name and with their values, and commit."""
@@ -94,7 +98,7 @@ class _Compiled:
 class _PostgresqlTransactions:
     """Prepared statements; two round trips a decode: begin and look up, then write and commit."""
 
-    def __init__(self, store: Store, pool_size: int, first: ClauseElement, steps: Steps) -> None:
+    def __init__(self, store: Store, pool_size: int, lock: ClauseElement, first: ClauseElement, steps: Steps) -> None:
         self.engine: Engine = create_engine(
             store.url,
             pool_size=pool_size,
@@ -104,11 +108,14 @@ class _PostgresqlTransactions:
             isolation_level="AUTOCOMMIT",
             connect_args={
                 # Every look-up here goes by an index, and a plan made while tables were empty must not outlive it.
-                "options": postgresql_options(store.patience_s)
+                "options": postgresql_options(
+                    store.patience_s, lock_patience_s=store.patience_s * _LOCK_SHARE_OF_PATIENCE
+                )
                 + " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
             },
         )
         writer = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # untyped there
+        self.lock = _Compiled(lock, writer, self.engine.dialect)
         self.first = _Compiled(first, writer, self.engine.dialect)
         self.steps = {name: _Compiled(step, writer, self.engine.dialect) for name, step in steps.items()}
 
@@ -150,9 +157,10 @@ class _PostgresqlTransaction:
         self._done = False
 
     def begin_and_fetch(self, values: dict[str, Any]) -> list[Sequence[Any]]:
-        first = self._transactions.first
-        text = f"BEGIN; EXECUTE first ({_placeholders(first)})"
-        cursor = self._execute_first(text, first.arguments(values))
+        # Two statements, one round trip: what the first one waits for, the second one sees.
+        lock, first = self._transactions.lock, self._transactions.first
+        text = f"BEGIN; EXECUTE lock ({_placeholders(lock)}); EXECUTE first ({_placeholders(first)})"
+        cursor = self._execute_first(text, lock.arguments(values) + first.arguments(values))
         return first.rows(cursor.fetchall())
 
     def _execute_first(self, text: str, arguments: list[Any]) -> Any:
@@ -171,7 +179,11 @@ class _PostgresqlTransaction:
     def _execute(self, text: str, arguments: list[Any]) -> Any:
         cursor = self.connection.cursor()
         if _PREPARED not in self.connection.info:
-            for name, statement in {"first": self._transactions.first, **self._transactions.steps}.items():
+            for name, statement in {
+                "lock": self._transactions.lock,
+                "first": self._transactions.first,
+                **self._transactions.steps,
+            }.items():
                 cursor.execute(f"PREPARE {name} AS {statement.text}")
             self.connection.info[_PREPARED] = True
         cursor.execute(text, arguments)
@@ -194,10 +206,12 @@ class _PostgresqlTransaction:
 _PREPARED = "statements are prepared"
 
 
-def transactions_on(store: Store, pool_size: int, first: ClauseElement, steps: Steps) -> Transactions:
-    """Transactions that run `first`, then any of the `steps`, each compiled once for the store at hand."""
+def transactions_on(
+    store: Store, pool_size: int, lock: ClauseElement, first: ClauseElement, steps: Steps
+) -> Transactions:
+    """Transactions that `lock`, look `first`, then take any of the `steps`; compiled once for the store at hand."""
     kind = _SqliteTransactions if store.is_sqlite else _PostgresqlTransactions
-    return kind(store, pool_size, first, steps)
+    return kind(store, pool_size, lock, first, steps)
 
 
 def _placeholders(statement: _Compiled) -> str:
@@ -214,7 +228,8 @@ class _SqliteTransactions:
     SQLite's own busy handler sleeps longer and longer, so that somebody unlucky waits for seconds.
     """
 
-    def __init__(self, store: Store, pool_size: int, first: ClauseElement, steps: Steps) -> None:
+    def __init__(self, store: Store, pool_size: int, lock: ClauseElement, first: ClauseElement, steps: Steps) -> None:
+        del lock  # BEGIN IMMEDIATE locks the whole store.
         self._store = store
         self._turn = threading.Lock()
         self.engine = create_engine(store.url, pool_size=pool_size, max_overflow=0, pool_timeout=store.patience_s)

@@ -112,7 +112,7 @@ class TestSqlite:
         code = counter.new_code()
         with other_sqlite_connection(counter.store) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            with taking(PATIENCE_S * 0.8, PATIENCE_S + 1.5):
+            with taking(PATIENCE_S * 0.8, PATIENCE_S + 4):
                 refusals = all_at_once(8, lambda _: counter.refusal(code))
         # Who began with the first to be refused may find the line too long a moment before it is broken up.
         assert {StoreUnavailable} <= set(refusals) <= {StoreUnavailable, StoreBusy}
@@ -254,7 +254,7 @@ class TestPostgresqlServer:
             assert all_at_once(8, lambda number: counter.refusal(codes[number])) == [None] * 8
         server.signal_all(signal.SIGSTOP)
         try:
-            with taking(PATIENCE_S * 0.8, PATIENCE_S + 1.5):
+            with taking(PATIENCE_S * 0.8, PATIENCE_S + 4):
                 assert all_at_once(8, lambda number: counter.refusal(codes[number])) == [StoreUnavailable] * 8
             with taking(0, AT_ONCE_S):
                 assert counter.refusal(codes[0]) is StoreUnavailable
