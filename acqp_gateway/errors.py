@@ -95,6 +95,8 @@ class Refused(GatewayError):
 
     def __init__(self, reason: str | None = None, detail: str = "") -> None:
         self.reason = reason or type(self).reason
+        #: More for the log: which order, which wallet.
+        self.facts: dict[str, str | None] = {}
         self.detail = detail
         super().__init__(f"{self.reason}: {detail}" if detail else self.reason)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +25,8 @@ def looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def public_keys() -> Iterator[list[RSAPublicKey]]:
-    yield [generate_private_key(65537, 2048).public_key() for _ in range(2)]
+def public_keys() -> list[RSAPublicKey]:
+    return [generate_private_key(65537, 2048).public_key() for _ in range(2)]
 
 
 def newest(found: ClientDirectory, client_id: str) -> RSAPublicKey:

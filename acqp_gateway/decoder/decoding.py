@@ -43,9 +43,11 @@ class Decoder:
                 body = found.order.pinned_answer or answer.build(found, contract, decoded_at)
                 attempt = _attempt(request, record, decoded_at, started, None)
                 transaction.record(attempt, pin=_pin(found, body, decoded_at))
+        facts = {"psp": request.psp_id, "order": record.order.payment_request_id if record else None}
         if refused is not None:
+            refused.facts = facts
             raise refused
-        return Handled(body, facts={"psp": request.psp_id, "order": found.order.payment_request_id})
+        return Handled(body, facts=facts)
 
 
 def _attempt(

@@ -340,6 +340,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 def _log_error(error: Exception, call: _Call) -> str:
     """Say in the log what the peer is not told, and return the reason label."""
     if isinstance(error, errors.Refused):
+        call.facts = error.facts
         if error.detail:
             call.facts = {**call.facts, "detail": error.detail[:500]}
         return error.reason

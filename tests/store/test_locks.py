@@ -34,10 +34,12 @@ def hold(connection: Connection, code: str) -> None:
     connection.execute(select(orders.c.state).where(orders.c.code_value == code).with_for_update())
 
 
-def wait_for_waiters(connection: Connection, count: int) -> None:
-    pause = threading.Event()
-    while connection.exec_driver_sql(WAITERS_ON_LOCKS).scalar_one() < count:
-        pause.wait(0.01)
+def wait_for_a_waiter(store: Store) -> None:
+    waiting = 0
+    while not waiting:
+        # A transaction of its own each time: within one, the server shows the same picture for ever.
+        with store.reading() as connection:
+            waiting = connection.exec_driver_sql(WAITERS_ON_LOCKS).scalar_one()
 
 
 def test_who_waits_for_one_locked_order_takes_the_store_from_nobody(counter: Counter) -> None:
@@ -67,7 +69,7 @@ def test_a_decode_that_had_to_wait_sees_what_was_committed_meanwhile(counter: Co
         hold(connection, code)
         waiting = threading.Thread(target=decode)
         waiting.start()
-        wait_for_waiters(connection, 1)
+        wait_for_a_waiter(store)
         merchants.set_status(store, counter.shop.merchant_id, "SUSPENDED", reason="fraud", at=datetime.now(UTC))
     waiting.join(10)
     assert outcome == [MerchantNotActive]
