@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -339,13 +340,42 @@ class _BoundedSocket:
         return getattr(self._sock, name)
 
 
+def _connected(connection: HTTPConnection) -> socket.socket:
+    """A socket to the first address that answers; all addresses together have the connect timeout."""
+    ends_at = min(time.monotonic() + float(connection.timeout or 0), _thread.ends_at)
+    failure: OSError = TimeoutError("timed out")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        connection.host, connection.port, type=socket.SOCK_STREAM
+    ):
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            break
+        candidate = socket.socket(family, kind, protocol)
+        try:
+            candidate.settimeout(left)
+            candidate.connect(address)
+            candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            candidate.close()
+            failure = error
+        else:
+            return candidate
+    raise failure
+
+
 class _BoundedHTTPConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
     def connect(self) -> None:
         super().connect()
         self.sock = _BoundedSocket(self.sock)
 
 
 class _BoundedHTTPSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
     def connect(self) -> None:
         super().connect()
         self.sock = _BoundedSocket(self.sock)
