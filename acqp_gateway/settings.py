@@ -7,7 +7,6 @@ key, variable or value that is not understood stops whoever reads the settings, 
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import re
 import tomllib
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from acqp_gateway.addresses import is_loopback
 from acqp_gateway.errors import SettingError
 
 DEFAULT_FILE = Path("config/gateway.toml")
@@ -109,23 +109,16 @@ def _log_level(value: Any) -> str:
     return str(value)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _loopback_bind(value: Any) -> str:
     host = _bind(value).rpartition(":")[0].strip("[]")
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise ValueError("must be an address of this machine alone, such as 127.0.0.1:8100")
     return str(value)
 
 
 def _base_url(value: Any) -> str:
     parts = urlsplit(_text(value))
-    local = _is_loopback(parts.hostname or "")
+    local = is_loopback(parts.hostname or "")
     if parts.scheme not in (("http", "https") if local else ("https",)) or not parts.hostname or parts.query:
         raise ValueError("must be https://host or https://host/path; http:// only to 127.0.0.1")
     return str(value).rstrip("/")

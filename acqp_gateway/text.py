@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: codeValue: userInitiatedPay, Request parameters.
+LONGEST_CODE_VALUE = 512
+
 #: NUL and lone surrogates: JSON can say them, PostgreSQL cannot keep them.
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 

@@ -11,10 +11,10 @@ from acqp_gateway.errors import IllegalValue
 from acqp_gateway.orders import code, goods
 from acqp_gateway.store import orders, values
 from acqp_gateway.store.database import Store
+from acqp_gateway.text import LONGEST_CODE_VALUE
 
 DEFAULT_EXPIRY_S = 600
 LONGEST_EXPIRY_S = 30 * 24 * 3600
-LONGEST_CODE_VALUE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

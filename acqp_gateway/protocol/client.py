@@ -7,7 +7,6 @@ us and just now; an unsigned one only when it is a refusal (docs/divergences.md)
 from __future__ import annotations
 
 import io
-import ipaddress
 import logging
 import socket
 import threading
@@ -26,6 +25,7 @@ from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolM
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from acqp_gateway.addresses import is_loopback
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import (
     CallFailed,
@@ -245,16 +245,9 @@ def check_url(url: str) -> None:
         raise CallNotSent(_BAD_ADDRESS) from None
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and parts.hostname and _is_loopback(parts.hostname):
+    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
         return
     raise CallNotSent(_BAD_ADDRESS)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _read_capped(raw: Any) -> bytes:

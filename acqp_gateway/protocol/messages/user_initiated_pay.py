@@ -18,10 +18,10 @@ from acqp_gateway.protocol.objects import (
     SettlementStrategySchema,
 )
 from acqp_gateway.protocol.results import USER_INITIATED_PAY
+from acqp_gateway.text import LONGEST_CODE_VALUE
 
 ORDER_CODE = "ORDER_CODE"
 IN_STORE_ORDER_CODE_SCENARIO = "OrderCode"
-LONGEST_CODE_VALUE = 512
 
 #: How long Alipay+ lets a customer pay unless paymentExpiryTime says a shorter time.
 DEFAULT_PAYMENT_EXPIRY = timedelta(minutes=3)
