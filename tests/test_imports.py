@@ -1,4 +1,4 @@
-"""Who may import whom: README, How it is built. The table here is the rule; everything else is refused."""
+"""Who may import whom: README, Architecture. The table here is the rule; everything else is refused."""
 
 from __future__ import annotations
 

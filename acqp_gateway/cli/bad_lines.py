@@ -33,6 +33,8 @@ class BadLines:
             output.message(f"{self._path}, line {number}: {reason}")
         if self._count > MOST_LINES_SHOWN:
             output.message(f"... and {self._count - MOST_LINES_SHOWN} more bad lines")
+        lines, them = ("1 line", "it") if self._count == 1 else (f"{self._count} lines", "them")
         raise IllegalValue(
-            f"nothing was {self._done}: {self._path} has bad lines ({self._count}); mend them and try again"
+            f"{lines} of {self._path} {'is' if self._count == 1 else 'are'} bad; nothing was {self._done};"
+            f" mend {them} and try again"
         )

@@ -26,6 +26,8 @@ class Steps:
 
     def __init__(self) -> None:
         self.records: list[output.Record] = []
+        #: What is still to be done by hand.
+        self.next_step: str | None = None
 
     def done(self, what: str) -> None:
         """This was not there and was made."""
@@ -52,6 +54,8 @@ def init(sandbox: bool, sample: bool, as_json: bool) -> None:
     """
     steps = prepare(with_sandbox=sandbox or sample, with_samples=sample)
     output.show_all(steps.records, ("outcome", "what"), as_json=as_json, none="")
+    if steps.next_step is not None:
+        output.message(f"Next: {steps.next_step}")
 
 
 def prepare(*, with_sandbox: bool, with_samples: bool) -> Steps:
@@ -66,7 +70,7 @@ def prepare(*, with_sandbox: bool, with_samples: bool) -> Steps:
         if with_samples:
             for merchant_id, entered in samples.enter(at_hand.store, now()).items():
                 (steps.done if entered else steps.kept)(f"sample merchant {merchant_id}")
-        _say_what_is_missing(at_hand.settings)
+        steps.next_step = _next_step(at_hand.settings)
     return steps
 
 
@@ -147,9 +151,10 @@ def _enter_client(at_hand: Opened, steps: Steps) -> None:
         output.warn(f"client {client_id} is switched off; to let it call: acqp-gateway clients enable {client_id}")
 
 
-def _say_what_is_missing(settings: Settings) -> None:
-    if not keyring.key_files(settings.keys_dir, ALIPAYPLUS_KEY_PREFIX):
-        output.message(
-            f"Next: save Alipay+'s public key as {settings.keys_dir / 'alipayplus-1.pem'}, and upload ours to"
-            " Alipay+'s Developer Center; both are shown there and by: acqp-gateway keys show"
-        )
+def _next_step(settings: Settings) -> str | None:
+    if keyring.key_files(settings.keys_dir, ALIPAYPLUS_KEY_PREFIX):
+        return None
+    return (
+        "acqp-gateway keys show prints our public key; upload it to Alipay+'s Developer Center, and save the one that"
+        f" it shows as {settings.keys_dir / 'alipayplus-1.pem'}. For a trial instead: acqp-gateway init --sandbox"
+    )

@@ -44,12 +44,14 @@ class Finding:
 
 def findings(settings: Settings, store: Store) -> list[Finding]:
     """All keys: our own, those of Alipay+, and those of every further client that may call."""
-    own = _read_all(settings.keys_dir, OWN_KEY_PREFIX, _OURSELVES, _public_half)
+    missing = keyring.no_key_text(settings.keys_dir, OWN_KEY_PREFIX)
+    own = _read_all(settings.keys_dir, OWN_KEY_PREFIX, _OURSELVES, _public_half, missing)
     own_keys = [finding.key for finding in own if finding.key is not None]
     found = own
     for client_id in _expected_clients(settings, store):
         folder = keys_folder(settings.keys_dir, client_id, settings.client_id)
-        theirs = _read_all(folder, ALIPAYPLUS_KEY_PREFIX, client_id, keyring.read_public_key)
+        missing = _missing_keys_text(folder, client_id, settings)
+        theirs = _read_all(folder, ALIPAYPLUS_KEY_PREFIX, client_id, keyring.read_public_key, missing)
         found = found + [_unless_own(finding, own_keys) for finding in theirs]
     return found
 
@@ -60,13 +62,23 @@ def _expected_clients(settings: Settings, store: Store) -> list[str]:
     return [settings.client_id, *sorted(enabled - {settings.client_id})]
 
 
-def _read_all(folder: Path, prefix: str, owner: str, read: Callable[[Path], RSAPublicKey]) -> list[Finding]:
+def _missing_keys_text(folder: Path, client_id: str, settings: Settings) -> str:
+    if client_id == settings.client_id:
+        return keyring.no_key_text(folder, ALIPAYPLUS_KEY_PREFIX)
+    return (
+        f"{folder}: holds no {ALIPAYPLUS_KEY_PREFIX}-<version>.pem; save the public key of client {client_id} there"
+    )
+
+
+def _read_all(
+    folder: Path, prefix: str, owner: str, read: Callable[[Path], RSAPublicKey], missing: str
+) -> list[Finding]:
     try:
         files = keyring.key_files(folder, prefix)
     except KeyFileError as error:
         return [Finding(folder, owner, fault=str(error))]
     if not files:
-        return [Finding(folder, owner, fault=f"{keyring.no_key_text(folder, prefix)} (keys of {owner})")]
+        return [Finding(folder, owner, fault=missing)]
     return [_read(path, owner, version, read) for version, path in files]
 
 

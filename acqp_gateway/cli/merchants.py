@@ -18,16 +18,8 @@ from acqp_gateway.store.tables import KYB_LEVELS, MERCHANT_STATUSES, SELLS
 _MAY_BE_EMPTY = ("display_name", "state", "city", "address1", "address2", "zip_code")
 
 _merchant_argument = click.argument("merchant_id", metavar="MERCHANT_ID")
-_kyb_level_option = click.option(
-    "--kyb-level",
-    type=OneOf(KYB_LEVELS),
-    help="The outcome of the KYB check; FULL for a new merchant.",
-)
-_sells_option = click.option(
-    "--sells",
-    type=OneOf(SELLS),
-    help="Where it sells; BOTH for a new merchant.",
-)
+_KYB_LEVEL_HELP = "The outcome of the KYB check"
+_SELLS_HELP = "Where it sells"
 
 
 @click.group()
@@ -38,8 +30,8 @@ def merchants() -> None:
 @merchants.command()
 @click.option("--id", "merchant_id", required=True, metavar="ID", help="Your id for the merchant.")
 @place_options(required=["name", "mcc", "region"])
-@_kyb_level_option
-@_sells_option
+@click.option("--kyb-level", type=OneOf(KYB_LEVELS), help=f"{_KYB_LEVEL_HELP}; FULL otherwise.")
+@click.option("--sells", type=OneOf(SELLS), help=f"{_SELLS_HELP}; BOTH otherwise.")
 @json_option
 @with_store
 def add(at_hand: Opened, /, merchant_id: str, as_json: bool, **members: str | None) -> None:
@@ -89,8 +81,8 @@ def show(at_hand: Opened, merchant_id: str, as_json: bool) -> None:
 @merchants.command("set")
 @_merchant_argument
 @place_options()
-@_kyb_level_option
-@_sells_option
+@click.option("--kyb-level", type=OneOf(KYB_LEVELS), help=f"{_KYB_LEVEL_HELP}.")
+@click.option("--sells", type=OneOf(SELLS), help=f"{_SELLS_HELP}.")
 @json_option
 def set_members(merchant_id: str, as_json: bool, **members: str | None) -> None:
     """Change what is named, and nothing else.
@@ -162,7 +154,7 @@ def import_file(at_hand: Opened, path: Path, as_json: bool) -> None:
     """
     new = merchant_file.read(path, at_hand.store)
     stored_merchants.add_all(at_hand.store, new, at=now())
-    output.message(f"{len(new)} merchants were entered.")
+    output.message("1 merchant was entered." if len(new) == 1 else f"{len(new)} merchants were entered.")
     if as_json:
         output.print_json({"imported": len(new), "merchants": [merchant.merchant_id for merchant in new]})
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+from sqlalchemy import Row
 
 from acqp_gateway.cli import order_import, output, records
 from acqp_gateway.cli.opening import Opened, with_store
@@ -27,7 +29,7 @@ from acqp_gateway.cli.options import (
 )
 from acqp_gateway.clock import now
 from acqp_gateway.decoder.decision import decide
-from acqp_gateway.errors import DecodeRefused
+from acqp_gateway.errors import DecodeRefused, NotOnRecord
 from acqp_gateway.orders import placing, qr, states
 from acqp_gateway.orders.placing import NewOrder
 from acqp_gateway.protocol.gate import result_of
@@ -112,7 +114,10 @@ def place_and_show(at_hand: Opened, new: NewOrder, *, as_json: bool) -> str:
         _draw(row.code_value)
     refusal = _refusal_now(at_hand.store, row.code_value)
     if refusal is not None:
-        output.warn(f"scanned now, it would be refused: {refusal}")
+        output.warn(
+            f"scanned now, it would be refused: {refusal.code} ({refusal.reason});"
+            f" see: acqp-gateway {_command_about(refusal.code, row)}"
+        )
     return str(row.code_value)
 
 
@@ -126,28 +131,53 @@ def _draw(code_value: str) -> None:
     click.echo(drawn, nl=False)
 
 
-def _refusal_now(store: Store, code_value: str) -> str | None:
+def _command_about(code: str, order: Row[Any]) -> str:
+    merchant_id = shlex.quote(order.merchant_id)
+    if code != "MERCHANT_NOT_REGISTERED":
+        return f"merchants show {merchant_id}"
+    of_store = "" if order.store_id is None else f" --store {shlex.quote(order.store_id)}"
+    return f"registrations show --merchant {merchant_id}{of_store}"
+
+
+class _Refusal(NamedTuple):
+    code: str
+    reason: str
+
+
+def _refusal_now(store: Store, code_value: str) -> _Refusal | None:
     """What a decode would be refused with now, at an MPP where the merchant stands best; None when it would not."""
     try:
         decide(look_ahead(store, code_value, None), now())
     except DecodeRefused as refusal:
-        return f"{result_of(refusal).code} ({refusal})"
+        return _Refusal(result_of(refusal).code, str(refusal))
     return None
 
 
 @orders.command()
-@_order_argument
+@click.argument("id_or_code", metavar="PAYMENT_REQUEST_ID|CODE")
 @json_option
 @with_store
-def show(at_hand: Opened, payment_request_id: str, as_json: bool) -> None:
-    """Show an order as it stands now, with its last decodes."""
-    order = records.order(stored_orders.get(at_hand.store, payment_request_id), now())
-    decoded = records.recorded_decodes(at_hand.store, payment_request_id=payment_request_id, limit=_LAST_DECODES)
+def show(at_hand: Opened, id_or_code: str, as_json: bool) -> None:
+    """Show an order as it stands now, with its last decodes, by its paymentRequestId or by its code."""
+    row = _by_id_or_code(at_hand.store, id_or_code)
+    order = records.order(row, now())
+    decoded = records.recorded_decodes(at_hand.store, payment_request_id=row.payment_request_id, limit=_LAST_DECODES)
     output.show(
         {**order, "decodes": decoded if as_json else records.with_mpp(decoded)},
         as_json=as_json,
         tables={"decodes": records.DECODE_COLUMNS},
     )
+
+
+def _by_id_or_code(store: Store, id_or_code: str) -> Row[Any]:
+    try:
+        return stored_orders.get(store, id_or_code)
+    except NotOnRecord:
+        # A code is used for one order alone.
+        found = stored_orders.listed(store, code_value=id_or_code, limit=1)
+        if not found:
+            raise
+        return found[0]
 
 
 @orders.command("list")

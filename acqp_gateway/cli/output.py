@@ -92,7 +92,7 @@ def show(record: Record, *, as_json: bool, tables: Mapping[str, Columns] | None 
         print_json(record)
         return
     tables = tables or {}
-    _print_members({name: value for name, value in record.items() if name not in tables})
+    _print_members(record, [name for name in record if name not in tables])
     for name, columns in tables.items():
         click.echo(f"\n{_heading(name)}:" + ("" if record[name] else " none"))
         _print_table(record[name], columns)
@@ -128,12 +128,12 @@ def console_of(stream: TextIO) -> Console:
     )
 
 
-def _print_members(record: Record) -> None:
-    shown = {_heading(name): _for_people(record, name) for name, value in record.items() if value is not None}
+def _print_members(record: Record, names: Columns) -> None:
+    shown = {_heading(name): _for_people(record, name) for name in names if record[name] is not None}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         # Not by rich: a long id is to be copied from the terminal in one piece.
-        click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}")
+        click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}".rstrip(" "))
 
 
 def _print_table(records: Sequence[Record], columns: Columns) -> None:
@@ -141,15 +141,27 @@ def _print_table(records: Sequence[Record], columns: Columns) -> None:
         return
     console = console_of(sys.stdout)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in columns:
-        table.add_column(Text(_heading(name)), no_wrap=True)
-    for record in records:
-        table.add_row(*(Text(_for_people(record, name)) for name in columns))
+    rows = [[_for_people(record, name) for name in columns] for record in records]
+    filled = [number for number in range(len(columns)) if any(row[number] for row in rows)]
+    for number in filled:
+        table.add_column(Text(_heading(columns[number])), no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(row[number]) for number in filled))
     unbounded = console.options.update(width=_NO_TERMINAL_WIDTH)
     if Measurement.get(console, unbounded, table).maximum <= console.width:
-        console.print(table)
+        _print_without_trailing_blanks(console, table)
     else:
         _print_one_below_the_other(records, columns)
+
+
+def _print_without_trailing_blanks(console: Console, table: Table) -> None:
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().removesuffix("\n").split("\n"):
+        click.echo(line.rstrip(" "))
 
 
 def _print_one_below_the_other(records: Sequence[Record], columns: Columns) -> None:
@@ -157,7 +169,7 @@ def _print_one_below_the_other(records: Sequence[Record], columns: Columns) -> N
     for number, record in enumerate(records):
         if number:
             click.echo()
-        _print_members({name: record[name] for name in (*columns, "currency") if name in record})
+        _print_members(record, columns)
 
 
 def _heading(name: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import getpass
 import math
 import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -156,7 +157,10 @@ def check(
     with long_work.stop_requested() as stop_requested:
         summary = _check_many(at_hand, asker, due, path, at_a_time, rate, stop_requested)
         stopped = stop_requested()
-    _show_summary(summary, as_json=as_json)
+    nothing_to_ask = (
+        "Nothing is due." if due else "No registration is on record; enter one: acqp-gateway registrations add"
+    )
+    _show_summary(summary, nothing_to_ask=nothing_to_ask, as_json=as_json)
     if stopped and not summary.finished:
         output.message("Stopped; what was answered is kept. The next run goes on with the others.")
         sys.exit(EXIT_STOPPED)
@@ -251,18 +255,21 @@ def _check_many(
         return run.ask_due() if due else run.ask_all()
 
 
-def _show_summary(summary: Summary, *, as_json: bool) -> None:
-    record: dict[str, Any] = {
-        "asked": summary.asked,
-        "replaced": summary.applied,
-        "askedBefore": summary.asked_before,
-        "inOtherHands": summary.in_other_hands,
-        "outcomes": summary.outcomes,
-    }
-    if not as_json:
-        record.pop("outcomes")
-        record.update(summary.outcomes)
-    output.show(record, as_json=as_json)
+def _show_summary(summary: Summary, *, nothing_to_ask: str, as_json: bool) -> None:
+    if as_json:
+        output.print_json(
+            {
+                "asked": summary.asked,
+                "replaced": summary.applied,
+                "askedBefore": summary.asked_before,
+                "inOtherHands": summary.in_other_hands,
+                "outcomes": summary.outcomes,
+            }
+        )
+    elif summary.finished and not (summary.asked or summary.asked_before or summary.in_other_hands):
+        output.message(nothing_to_ask)
+    else:
+        _show_counts(summary)
     if summary.first_warning is not None:
         more = f" (and {summary.warnings - 1} more such warnings)" if summary.warnings > 1 else ""
         output.warn(summary.first_warning + more)
@@ -274,6 +281,20 @@ def _show_summary(summary: Summary, *, as_json: bool) -> None:
         )
     if summary.asked > summary.outcomes.get("answered", 0):
         output.message("Not all were answered; see why: acqp-gateway registrations history")
+
+
+def _show_counts(summary: Summary) -> None:
+    """How many of what, in words for a person."""
+    output.show(
+        {
+            "asked": summary.asked,
+            "standings changed": summary.applied,
+            "asked by an earlier run": summary.asked_before,
+            "being asked by another run": summary.in_other_hands,
+            **{outcome.replace("_", " "): count for outcome, count in summary.outcomes.items()},
+        },
+        as_json=False,
+    )
 
 
 @registrations.command()
@@ -306,8 +327,19 @@ def history(
         [_history(row) for row in output.cut(rows, limit)],
         _HISTORY_COLUMNS,
         as_json=as_json,
-        none="Nothing was asked yet; ask: acqp-gateway registrations check",
+        none=_no_history(merchant_id, store_id, request_id, needs_person=needs_person),
     )
+
+
+def _no_history(merchant_id: str | None, store_id: str | None, request_id: str | None, *, needs_person: bool) -> str:
+    filters = {"--merchant": merchant_id, "--store": store_id, "--request-id": request_id}
+    given = [f"{option} {shlex.quote(value)}" for option, value in filters.items() if value is not None]
+    if needs_person:
+        return "Nothing of these waits for a person." if given else "Nothing waits for a person."
+    if not given:
+        return "Nothing was asked yet; ask: acqp-gateway registrations check"
+    ask = " ".join(given) if merchant_id or request_id else f"--merchant ID {' '.join(given)}"
+    return f"No check or notification of these is on record; ask: acqp-gateway registrations check {ask}"
 
 
 def _history(row: Row[Any]) -> dict[str, Any]:
@@ -332,11 +364,11 @@ def _history(row: Row[Any]) -> dict[str, Any]:
 
 
 @registrations.command()
-@click.option("--csv", "as_csv", is_flag=True, required=True, help="Write CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Write CSV, the one form that there is.")
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=False), default="-")
 @with_store
 def export(at_hand: Opened, as_csv: bool, file: TextIO) -> None:
-    """Write all standings to FILE (standard output otherwise), for a spreadsheet."""
+    """Write all standings as CSV to FILE (standard output otherwise), for a spreadsheet."""
     del as_csv
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(_EXPORT_COLUMNS)

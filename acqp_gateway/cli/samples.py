@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from acqp_gateway.orders.placing import NewOrder
-from acqp_gateway.store import merchants, registrations
+from acqp_gateway.store import merchants, registrations, standings
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.merchants import NewMerchant, NewStore
 from acqp_gateway.store.tables import APPROVED
@@ -91,11 +91,19 @@ def _enter(store: Store, sample: Sample, at: datetime) -> bool:
     if not merchants.listed_contracts(store, merchant_id):
         merchants.add_contract(store, _contract(sample, at))
         entered = True
-    standing = {row.psp_name for row in registrations.standing(store, merchant_id, store_id)}
-    for psp_name in sample.standing.keys() - standing:
-        _set_standing(store, sample, psp_name, at)
+    if not _stands_somehow(store, merchant_id, store_id):
+        for psp_name in sample.standing:
+            _set_standing(store, sample, psp_name, at)
         entered = True
     return entered
+
+
+def _stands_somehow(store: Store, merchant_id: str, store_id: str) -> bool:
+    """Whether anybody said how it stands, be it that no MPP has it: Alipay+ is not to be overruled."""
+    return any(
+        row.store_id == store_id and (row.rows or row.answered_at is not None)
+        for row in standings.listed(store, merchant_id=merchant_id)
+    )
 
 
 def _contract(sample: Sample, at: datetime) -> merchants.NewContract:

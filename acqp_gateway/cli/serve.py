@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from acqp_gateway import settings
+from acqp_gateway.cli import address
 from acqp_gateway.cli.programs import GUNICORN, become, command_of
 
 
@@ -14,4 +16,5 @@ def serve() -> None:
     By gunicorn, until SIGTERM or Ctrl-C. In a source tree this does what
     gunicorn -c config/gunicorn.conf.py wsgi:app does.
     """
+    address.require_free(settings.load(), command="serve")
     become(command_of(*GUNICORN))

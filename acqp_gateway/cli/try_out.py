@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ import click
 import requests
 
 from acqp_gateway import settings
-from acqp_gateway.cli import output, samples
+from acqp_gateway.cli import address, output, samples
 from acqp_gateway.cli.init import prepare
 from acqp_gateway.cli.opening import opened
 from acqp_gateway.cli.orders import place_and_show
 from acqp_gateway.cli.programs import GUNICORN, SANDBOX, command_of
-from acqp_gateway.errors import CommandRefused, SettingError
+from acqp_gateway.errors import CommandRefused
 from acqp_gateway.settings import Settings
 
 _READY_WITHIN_S = 20.0
@@ -37,7 +36,7 @@ def try_out() -> None:
     until Ctrl-C.
     """
     configured = settings.load()
-    _require_free_address(configured)
+    address.require_free(configured, command="try-out")
     output.show_all(
         prepare(with_sandbox=True, with_samples=True).records, ("outcome", "what"), as_json=False, none=""
     )
@@ -46,20 +45,6 @@ def try_out() -> None:
         _place_and_scan()
         _announce(f"The gateway serves {configured.url}{configured.decode_path}; Ctrl-C ends it.")
         raise CommandRefused(f"the gateway ended by itself ({gateway.wait()}); the lines above say why")
-
-
-def _require_free_address(configured: Settings) -> None:
-    host, _, port = configured.bind.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            raise SettingError(
-                f"{configured.bind} cannot be used ({error.strerror}); end the program that uses it, or choose"
-                " another: ACQP_BIND=127.0.0.1:8001 acqp-gateway try-out"
-            ) from None
 
 
 @contextmanager

@@ -11,9 +11,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import CommandRefused
@@ -114,7 +115,9 @@ class Batch:
             )
         )
         if self._ask_all_of(claimed):
-            self.summary.in_other_hands = standings.count_due(self._store, not_asked_since=since)
+            self.summary.in_other_hands = standings.count_due(
+                self._store, not_asked_since=since, held_at=self._clock()
+            )
         return self.summary
 
     def ask_all(self) -> Summary:
@@ -133,7 +136,8 @@ class Batch:
             )
         )
         if self._ask_all_of(claimed):
-            self._end(run, standings.count_any(self._store, not_asked_since=run.started_at))
+            held = standings.count_any(self._store, not_asked_since=run.started_at, held_at=self._clock())
+            self._end(run, held)
         return self.summary
 
     def ask_these(self, source: str, questions: Iterable[Question]) -> Summary:
@@ -195,7 +199,7 @@ class Batch:
 
     def _ask_all_of(self, questions: Iterator[Question]) -> bool:
         """Whether all were asked; otherwise somebody wished to stop."""
-        askers = ThreadPoolExecutor(self._at_a_time, thread_name_prefix="registration-check")
+        askers = _Askers(self._at_a_time, self._ask)
         try:
             exhausted = False
             while True:
@@ -215,10 +219,10 @@ class Batch:
             # What is under way is not waited for: its lease is given back, and the next run asks again.
             self._no_more_turns.set()
             self._given_up.set()
-            askers.shutdown(wait=False, cancel_futures=True)
+            askers.dismiss()
             standings.release(self._store, claimed_by=self._claimed_by)
 
-    def _begin_some(self, askers: ThreadPoolExecutor, questions: Iterator[Question]) -> bool:
+    def _begin_some(self, askers: _Askers, questions: Iterator[Question]) -> bool:
         """Have as many questions under way as there may be; whether there may be more."""
         while len(self._under_way) < self._at_a_time:
             question = next(questions, None)
@@ -226,7 +230,7 @@ class Batch:
                 return False
             if question.warning:
                 self.summary.warn(question.warning)
-            self._under_way[askers.submit(self._ask, question)] = question
+            self._under_way[askers.submit(question)] = question
         return True
 
     def _ask(self, question: Question) -> Outcome | None:
@@ -282,6 +286,37 @@ class Batch:
         if time.monotonic() >= self._renew_at:
             standings.renew(self._store, claimed_by=self._claimed_by, at=self._clock())
             self._renew_at = time.monotonic() + LEASE_S / 4
+
+
+class _Askers:
+    """Threads that ask. The end of the process does not wait for them: who insists on it gets out at once."""
+
+    def __init__(self, count: int, ask: Callable[[Question], Outcome | None]) -> None:
+        self._ask = ask
+        self._count = count
+        self._submitted: SimpleQueue[tuple[Question, Future[Outcome | None]] | None] = SimpleQueue()
+        for number in range(count):
+            threading.Thread(target=self._serve, name=f"registration-check-{number}", daemon=True).start()
+
+    def submit(self, question: Question) -> Future[Outcome | None]:
+        """Have a question asked; what comes of it."""
+        future: Future[Outcome | None] = Future()
+        self._submitted.put((question, future))
+        return future
+
+    def dismiss(self) -> None:
+        """Let each end after what it is at."""
+        for _ in range(self._count):
+            self._submitted.put(None)
+
+    def _serve(self) -> None:
+        while (work := self._submitted.get()) is not None:
+            question, future = work
+            try:
+                future.set_result(self._ask(question))
+            except BaseException as error:
+                # Whoever waits for the outcome raises it.
+                future.set_exception(error)
 
 
 def _key(question: Question) -> _Key:

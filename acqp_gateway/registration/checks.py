@@ -98,7 +98,7 @@ class Asker:
     ) -> Outcome:
         """Ask, again where that may help, and say what came of it. Raises nothing of the other side's.
 
-        Once `given_up` is set, no further attempt is made.
+        Once `given_up` is set, nobody waits any longer, and no attempt is made after the next.
         """
         started_at, began = self._clock(), time.perf_counter()
         attempts = self._attempts(given_up or threading.Event())

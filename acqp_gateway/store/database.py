@@ -76,7 +76,10 @@ class Store:
     def require_file(self) -> None:
         """Raise SettingError when the embedded store's file is not there: connecting would make an empty one."""
         if self.sqlite_file is not None and not self.sqlite_file.exists():
-            raise SettingError(f"database_url: there is no store at {self.sqlite_file}; run: acqp-gateway init")
+            raise SettingError(
+                f"database_url: there is no store at {self.sqlite_file.absolute()}; run this where the gateway is"
+                " installed, or, for a new gateway: acqp-gateway init"
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

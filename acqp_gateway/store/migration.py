@@ -36,9 +36,11 @@ def check(store: Store) -> None:
     """Raise StoreNotMigrated unless the tables are those of this version; StoreUnavailable without an answer."""
     with store.reading() as connection:
         found = revision(connection)
+    if found is None:
+        raise StoreNotMigrated("the store is empty; run: acqp-gateway init")
     if found != newest_revision():
         raise StoreNotMigrated(
-            f"the store has revision {found or 'none'}, this version needs {newest_revision()};"
+            f"the store has revision {found}, this version needs {newest_revision()};"
             " run: acqp-gateway db upgrade"
         )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import AlreadyOnRecord, IllegalState, NotOnRecord
@@ -270,14 +270,14 @@ def claim_any(store: Store, *, claimed_by: str, at: datetime, not_asked_since: d
     return _claim(store, _not_asked(not_asked_since), claimed_by=claimed_by, at=at, limit=limit)
 
 
-def count_due(store: Store, *, not_asked_since: datetime) -> int:
-    """How many standings are due, claimed or not."""
-    return _count(store, _due(not_asked_since))
+def count_due(store: Store, *, not_asked_since: datetime, held_at: datetime | None = None) -> int:
+    """How many standings are due; with `held_at`, how many of them somebody holds at that time."""
+    return _count(store, _due(not_asked_since), held_at)
 
 
-def count_any(store: Store, *, not_asked_since: datetime) -> int:
-    """How many standings were not asked about since, claimed or not."""
-    return _count(store, _not_asked(not_asked_since))
+def count_any(store: Store, *, not_asked_since: datetime, held_at: datetime | None = None) -> int:
+    """How many standings were not asked about since; with `held_at`, how many of them somebody holds."""
+    return _count(store, _not_asked(not_asked_since), held_at)
 
 
 def _not_asked(since: datetime) -> Any:
@@ -297,9 +297,12 @@ def _due(not_asked_since: datetime) -> Any:
     return and_(_not_asked(not_asked_since), unanswered)
 
 
-def _count(store: Store, which: Any) -> int:
+def _count(store: Store, which: Any, held_at: datetime | None) -> int:
+    query = select(func.count()).select_from(standings).where(which)
+    if held_at is not None:
+        query = query.where(standings.c.claimed_until > held_at)
     with store.reading() as connection:
-        return int(connection.execute(select(func.count()).select_from(standings).where(which)).scalar_one())
+        return int(connection.execute(query).scalar_one())
 
 
 def _is_free(at: datetime) -> Any:
@@ -492,6 +495,9 @@ def history(
 def begin_run(store: Store, source: str, *, at: datetime) -> Run:
     """The run over `source`: an unfinished one that is young enough, otherwise a new one."""
     with store.writing() as connection:
+        if not store.is_sqlite:
+            # Two who begin at once would each make a run of their own.
+            connection.execute(text("LOCK TABLE check_runs IN SHARE ROW EXCLUSIVE MODE"))
         unfinished = connection.execute(
             select(check_runs.c.run_id, check_runs.c.started_at)
             .where(

@@ -28,7 +28,7 @@ def list_faults(as_json: bool) -> None:
     if as_json:
         output.print_json(found)
         return
-    output.table(("fault", "what it does"), list(found["known"].items()), none="")
+    output.table(("fault", "what it does"), list(found["known"].items()), none="", folded=True)
     click.echo()
     _show_in_force(found)
 
@@ -71,7 +71,13 @@ def clear_faults(name: str | None, merchant: str | None, as_json: bool) -> None:
 @output.json_option
 def set_latency(ms: int, as_json: bool) -> None:
     """Keep every answer waiting for MS milliseconds; 0 ends that."""
-    _report(ControlClient().ask("PUT", "latency", body={"ms": ms}), as_json=as_json)
+    found = ControlClient().ask("PUT", "latency", body={"ms": ms})
+    if as_json:
+        _report(found, as_json=True)
+    else:
+        _say_latency(found)
+        if not found["latencyMs"]:
+            output.message("No answer is kept waiting.")
 
 
 def _report(found: dict[str, Any], *, as_json: bool) -> None:
@@ -90,5 +96,9 @@ def _show_in_force(found: dict[str, Any]) -> None:
         ],
         none="No fault is in force.",
     )
+    _say_latency(found)
+
+
+def _say_latency(found: dict[str, Any]) -> None:
     if found["latencyMs"]:
         output.message(f"Every answer is kept waiting for {found['latencyMs']} ms.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -39,24 +40,51 @@ def message(text: str) -> None:
     click.echo(plain(text), err=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:
-    """Print rows as a table, or say with `none` that there are none."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, none: str, folded: bool = False) -> None:
+    """Print rows as a table, or say with `none` that there are none.
+
+    On a terminal that is too narrow each row becomes a block of names and values, unless cells may be `folded`.
+    """
     if not rows:
         message(none)
         return
+    cells = [[_cell(value) for value in row] for row in rows]
+    filled = [number for number in range(len(headings)) if any(row[number] for row in cells)]
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, heading in enumerate(headings):
-        drawn.add_column(heading, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        drawn.add_row(*(Text(_cell(value)) for value in row))
-    console().print(drawn)
+    for number in filled:
+        drawn.add_column(headings[number], overflow="fold", no_wrap=number == 0 or not folded)
+    for row in cells:
+        drawn.add_row(*(Text(row[number]) for number in filled))
+    screen = console()
+    unbounded = screen.options.update(width=_NO_TERMINAL_WIDTH)
+    if folded or Measurement.get(screen, unbounded, drawn).maximum <= screen.width:
+        _print_without_trailing_blanks(screen, drawn)
+    else:
+        _print_blocks(headings, cells)
+
+
+def _print_without_trailing_blanks(screen: Console, drawn: Table) -> None:
+    if screen.is_terminal:
+        screen.print(drawn)
+        return
+    with screen.capture() as captured:
+        screen.print(drawn)
+    for line in captured.get().removesuffix("\n").split("\n"):
+        click.echo(line.rstrip(" "))
+
+
+def _print_blocks(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        pairs({heading: cell for heading, cell in zip(headings, row, strict=True) if cell})
 
 
 def pairs(members: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
     width = max(map(len, members), default=0)
     for name, value in members.items():
-        click.echo(f"{plain(name).ljust(width)}  {plain('' if value is None else str(value))}")
+        click.echo(f"{plain(name).ljust(width)}  {plain('' if value is None else str(value))}".rstrip(" "))
 
 
 def console() -> Console:

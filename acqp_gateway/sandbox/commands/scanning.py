@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,14 +17,16 @@ from rich.text import Text
 
 from acqp_gateway import settings
 from acqp_gateway.protocol.client import Received
+from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
 from acqp_gateway.sandbox import alipayplus
 
 
 @click.command()
 @click.argument("code_value", metavar="CODE")
-@click.option("--psp", metavar="NAME", help="The wallet that scans, such as ALIPAY_CN, or its pspId.")
+@click.option("--psp", metavar="NAME", help="The wallet that scans, such as ALIPAY_CN, or its published pspId.")
+@click.option("--psp-id", metavar="ID", help="Its pspId in place of --psp, sent as it is, published or not.")
 @click.option("--customer", "customer_id", metavar="ID", help="The wallet user's id.")
-@click.option("--url", help="Where the gateway is asked; the configured address otherwise.")
+@click.option("--url", help="The full URL, path included; the configured address otherwise.")
 @click.option(
     "--save",
     "folder",
@@ -31,7 +35,13 @@ from acqp_gateway.sandbox import alipayplus
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def scan(
-    code_value: str, psp: str | None, customer_id: str | None, url: str | None, folder: Path | None, as_json: bool
+    code_value: str,
+    psp: str | None,
+    psp_id: str | None,
+    customer_id: str | None,
+    url: str | None,
+    folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Scan CODE as a customer.
 
@@ -39,7 +49,11 @@ def scan(
 
     Exit status 0 when the code was decoded, 1 when it was refused or no answer can be believed.
     """
-    received = alipayplus.scan(settings.load(), code_value, psp=psp, customer_id=customer_id, url=url)
+    if psp is not None and psp_id is not None:
+        raise click.UsageError("Give either --psp or --psp-id.")
+    if psp:
+        psp_id = _published(psp)
+    received = alipayplus.scan(settings.load(), code_value, psp=psp_id, customer_id=customer_id, url=url)
     if folder is not None and received.signed:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "signed-text").write_bytes(received.signed_text)
@@ -49,6 +63,19 @@ def scan(
     else:
         _show(received)
     sys.exit(0 if received.result["resultCode"] == "SUCCESS" else 1)
+
+
+def _published(psp: str) -> str:
+    """The pspId of a published MPP that is given by its name or by that very id."""
+    if psp in PUBLISHED_MPPS.values():
+        return psp
+    if psp in PUBLISHED_MPPS:
+        return PUBLISHED_MPPS[psp]
+    close = difflib.get_close_matches(psp.upper(), PUBLISHED_MPPS, 1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PUBLISHED_MPPS)}."
+    raise click.UsageError(
+        f"no MPP {psp} is published; {hint} To send it as a pspId all the same: --psp-id {shlex.quote(psp)}"
+    )
 
 
 def _described(received: Received) -> dict[str, Any]:
