@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from acqp_gateway.registration.checks import Asker, Outcome, not_asked
 from acqp_gateway.registration.pace import Pace
 from acqp_gateway.store import standings
 from acqp_gateway.store.database import Store
-from acqp_gateway.store.standings import LEASE_S, Run, Subject, Turn
+from acqp_gateway.store.standings import LEASE_S, Finished, Run, Subject, Turn
 
 #: `--due` asks again about those that were last asked about longer ago.
 DUE_AFTER = timedelta(hours=20)
@@ -195,7 +195,7 @@ class Batch:
     def _keep_unasked(self, subject: Subject, reason: str) -> None:
         run_id = self._run.run_id if self._run else None
         outcome = not_asked(subject, reason, at=self._clock(), triggered_by=self._triggered_by, run_id=run_id)
-        self._keep(subject, outcome)
+        self._keep([(subject, outcome)])
 
     def _ask_all_of(self, questions: Iterator[Question]) -> bool:
         """Whether all were asked; otherwise somebody wished to stop."""
@@ -212,8 +212,7 @@ class Batch:
                     return exhausted
                 self._keep_finished()
         except KeyboardInterrupt:
-            for future in [future for future in self._under_way if future.done()]:
-                self._keep_future(future)
+            self._keep_all([future for future in self._under_way if future.done()])
             raise
         finally:
             # What is under way is not waited for: its lease is given back, and the next run asks again.
@@ -243,15 +242,18 @@ class Batch:
     def _keep_finished(self) -> None:
         self._renew_lease()
         finished, _ = wait(self._under_way, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
-        for future in finished:
-            self._keep_future(future)
+        self._keep_all(finished)
 
-    def _keep_future(self, future: Future[Outcome | None]) -> None:
-        question, outcome = self._under_way[future], future.result()
-        if outcome is not None:
+    def _keep_all(self, finished: Collection[Future[Outcome | None]]) -> None:
+        """Keep what has arrived, in one transaction."""
+        arrived = [(self._under_way[future].subject, future.result()) for future in finished]
+        outcomes = [(subject, outcome) for subject, outcome in arrived if outcome is not None]
+        for _, outcome in outcomes:
             self._adjust_pace(outcome)
-            self._keep(question.subject, outcome)
-        del self._under_way[future]
+        still_asked = {_place_of(self._under_way[future]) for future in self._under_way.keys() - set(finished)}
+        self._keep(outcomes, still_asked)
+        for future in finished:
+            del self._under_way[future]
 
     def _adjust_pace(self, outcome: Outcome) -> None:
         # Nobody waits for a turn before asking again.
@@ -262,25 +264,24 @@ class Batch:
         elif outcome.answered:
             self._pace.went_well()
 
-    def _keep(self, subject: Subject, outcome: Outcome) -> None:
-        place = (subject.merchant_id, subject.store_id)
-        about_it = [
-            question
-            for question in self._under_way.values()
-            if (question.subject.merchant_id, question.subject.store_id) == place
+    def _keep(
+        self, outcomes: Sequence[tuple[Subject, Outcome]], still_asked: Collection[tuple[str, str | None]] = ()
+    ) -> None:
+        finished = [
+            Finished(
+                subject,
+                outcome.check,
+                outcome.news,
+                # Another machine's clock may be behind that of the one that began the run.
+                asked_at=max(outcome.check.started_at, self._run.started_at) if self._run else None,
+                keep_lease=(subject.merchant_id, subject.store_id) in still_asked,
+            )
+            for subject, outcome in outcomes
         ]
-        applied = standings.finish(
-            self._store,
-            subject,
-            outcome.check,
-            outcome.news,
-            claimed_by=self._claimed_by,
-            # Another machine's clock may be behind that of the one that began the run.
-            asked_at=max(outcome.check.started_at, self._run.started_at) if self._run else None,
-            keep_lease=len(about_it) > 1,
-        )
-        self.summary.add(outcome, applied=applied)
-        self._progress(1)
+        applied = standings.finish_all(self._store, finished, claimed_by=self._claimed_by)
+        for (_, outcome), was_applied in zip(outcomes, applied, strict=True):
+            self.summary.add(outcome, applied=was_applied)
+        self._progress(len(outcomes))
 
     def _renew_lease(self) -> None:
         if time.monotonic() >= self._renew_at:
@@ -317,6 +318,10 @@ class _Askers:
             except BaseException as error:
                 # Whoever waits for the outcome raises it.
                 future.set_exception(error)
+
+
+def _place_of(question: Question) -> tuple[str, str | None]:
+    return question.subject.merchant_id, question.subject.store_id
 
 
 def _key(question: Question) -> _Key:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, String, and_, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import AlreadyOnRecord, IllegalState, NotOnRecord
@@ -85,6 +85,20 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A question that is done with: what is written of it, and what it brought.
+
+    `asked_at` stands for the time of the question where the clock of a run's beginning counts.
+    """
+
+    subject: Subject
+    check: Check
+    news: News | None
+    asked_at: datetime | None = None
+    keep_lease: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run over many standings that another run may go on with; `resumed` says that this one does."""
 
@@ -101,14 +115,28 @@ class Turn(Enum):
     HELD = "another run asks about the same standing now"
 
 
+_CHECK_MEMBERS = tuple(field.name for field in fields(Check))
+_LONGEST: dict[str, int] = {
+    name: registration_checks.c[name].type.length
+    for name in _CHECK_MEMBERS
+    if isinstance(registration_checks.c[name].type, String)
+}
+#: Asks for nothing back.
+_RECORD = insert(registration_checks).inline()
+
+
 def _where(table: Any, merchant_id: str, store_id: str | None) -> Any:
     return and_(table.c.merchant_id == merchant_id, table.c.store_key == (store_id or ""))
 
 
 def ensure(connection: Connection, merchant_id: str, store_id: str | None) -> Row[Any]:
     """The standing of a merchant (at a store), locked until the end of the transaction; made when missing."""
-    merchants.lock(connection, merchant_id)
     query = select(standings).where(_where(standings, merchant_id, store_id)).with_for_update()
+    found = connection.execute(query).one_or_none()
+    if found is not None:
+        return found
+    # Two who make it at once would each not see the other's.
+    merchants.lock(connection, merchant_id)
     found = connection.execute(query).one_or_none()
     if found is not None:
         return found
@@ -351,35 +379,44 @@ def release(store: Store, *, claimed_by: str) -> None:
         )
 
 
-def finish(
-    store: Store,
-    subject: Subject,
-    check: Check,
-    news: News | None,
-    *,
-    claimed_by: str,
-    asked_at: datetime | None = None,
-    keep_lease: bool = False,
-) -> bool:
-    """Write a check into the history, apply what it brought and give the lease back, in one transaction.
+def finish(store: Store, subject: Subject, check: Check, news: News | None, *, claimed_by: str) -> bool:
+    """Keep one question. As `finish_all`."""
+    return finish_all(store, [Finished(subject, check, news)], claimed_by=claimed_by)[0]
 
-    Whether the standing was replaced: a failed check, old news and news about an older request change nothing.
-    `asked_at` stands for the time of the question where the clock of a run's beginning counts.
+
+def finish_all(store: Store, finished: Sequence[Finished], *, claimed_by: str) -> list[bool]:
+    """Write checks into the history, apply what they brought and give the leases back, in one transaction.
+
+    Whether each replaced its standing: a failed check, old news and news about an older request change nothing.
     """
+    applied = [False] * len(finished)
     with store.writing() as connection:
-        standing = ensure(connection, subject.merchant_id, subject.store_id)
-        about_newest = _is_about_newest(connection, standing, check.registration_request_id)
-        changes: dict[str, Any] = {}
-        if news is not None and about_newest:
-            changes = _apply(connection, standing, news)
-        applied = bool(changes)
-        record(connection, check, applied=applied)
-        # Whoever asks about an older request has not asked about what stands.
-        if about_newest:
-            changes["asked_at"] = asked_at or check.started_at
-        if standing.claimed_by == claimed_by and not keep_lease:
-            changes.update(claimed_by=None, claimed_until=None)
-        _change(connection, standing, changes)
+        # All who lock several standings lock them in the same order.
+        order = sorted(range(len(finished)), key=lambda number: _place_of(finished[number].subject))
+        for number in order:
+            applied[number] = _finish(connection, finished[number], claimed_by)
+    return applied
+
+
+def _place_of(subject: Subject) -> tuple[str, str]:
+    return subject.merchant_id, subject.store_id or ""
+
+
+def _finish(connection: Connection, finished: Finished, claimed_by: str) -> bool:
+    check = finished.check
+    standing = ensure(connection, finished.subject.merchant_id, finished.subject.store_id)
+    about_newest = _is_about_newest(connection, standing, check.registration_request_id)
+    changes: dict[str, Any] = {}
+    if finished.news is not None and about_newest:
+        changes = _apply(connection, standing, finished.news)
+    applied = bool(changes)
+    record(connection, check, applied=applied)
+    # Whoever asks about an older request has not asked about what stands.
+    if about_newest:
+        changes["asked_at"] = finished.asked_at or check.started_at
+    if standing.claimed_by == claimed_by and not finished.keep_lease:
+        changes.update(claimed_by=None, claimed_until=None)
+    _change(connection, standing, changes)
     return applied
 
 
@@ -397,19 +434,19 @@ def tell(
 
 def record(connection: Connection, check: Check, *, applied: bool) -> None:
     """Write a check into the history, within a transaction; text of others is made to fit."""
-    row = asdict(check)
-    for name, value in row.items():
-        longest = getattr(registration_checks.c[name].type, "length", None)
-        if isinstance(value, str) and longest is not None:
-            row[name] = storable(value, longest)
-    connection.execute(insert(registration_checks).values(**row, applied=applied))
+    row = {name: getattr(check, name) for name in _CHECK_MEMBERS}
+    for name, longest in _LONGEST.items():
+        if row[name] is not None:
+            row[name] = storable(row[name], longest)
+    connection.execute(_RECORD, {**row, "applied": applied})
 
 
 def entered_by_hand(connection: Connection, merchant_id: str, store_id: str | None, *, at: datetime) -> None:
     """Somebody changes rows by hand: what Alipay+ said before that no longer replaces them."""
     standing = ensure(connection, merchant_id, store_id)
-    # Alipay+'s clock may be ahead of ours.
-    _change(connection, standing, {"answered_at": max(at, standing.answered_at or at)})
+    # Alipay+ tells times to the second: what it says within this one is newer. Its clock may be ahead of ours.
+    entered_at = at.replace(microsecond=0)
+    _change(connection, standing, {"answered_at": max(entered_at, standing.answered_at or entered_at)})
 
 
 def _is_about_newest(connection: Connection, standing: Row[Any], registration_request_id: str | None) -> bool:
@@ -443,8 +480,12 @@ def _replace_rows(connection: Connection, standing: Row[Any], rows: Sequence[Psp
     """The new rows stand in place of the old; a row whose status stays keeps the time since when it has it."""
     mine = _where(registrations, standing.merchant_id, standing.store_id)
     before = connection.execute(select(registrations).where(mine)).all()
+    old = {PspRow(row.psp_name, row.product_code, row.status, row.rejection_reason) for row in before}
+    if old == set(rows):
+        return
     since = {(row.psp_name, row.product_code, row.status): row.since for row in before}
-    connection.execute(delete(registrations).where(mine))
+    if before:
+        connection.execute(delete(registrations).where(mine))
     if rows:
         connection.execute(
             insert(registrations),
