@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types tests lock bench clean
+.PHONY: help run test lint types tests lock bench bench-registrations clean
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,9 @@ postgresql: # PostgreSQL's binaries, where they are missing; no server of the ma
 bench: $(VENV)/test.stamp postgresql ## Measure decodes/s against RSA signatures/s on this machine
 	@command -v wrk >/dev/null || bash tests/install-packages wrk
 	$(BIN)/python -m tests.benchmarks.decodes
+
+bench-registrations: $(VENV)/test.stamp ## Measure registration checks/s, 1, 8 and 32 at a time, against the sandbox
+	$(BIN)/python -m tests.benchmarks.registrations
 
 $(VENV)/run.stamp: config/requirements.txt setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)

@@ -32,6 +32,7 @@ from acqp_gateway.decoder.decision import decide
 from acqp_gateway.errors import DecodeRefused, NotOnRecord
 from acqp_gateway.orders import placing, qr, states
 from acqp_gateway.orders.placing import NewOrder
+from acqp_gateway.protocol import results
 from acqp_gateway.protocol.gate import result_of
 from acqp_gateway.store import orders as stored_orders
 from acqp_gateway.store.database import Store
@@ -133,7 +134,7 @@ def _draw(code_value: str) -> None:
 
 def _command_about(code: str, order: Row[Any]) -> str:
     merchant_id = shlex.quote(order.merchant_id)
-    if code != "MERCHANT_NOT_REGISTERED":
+    if code != results.MERCHANT_NOT_REGISTERED.code:
         return f"merchants show {merchant_id}"
     of_store = "" if order.store_id is None else f" --store {shlex.quote(order.store_id)}"
     return f"registrations show --merchant {merchant_id}{of_store}"

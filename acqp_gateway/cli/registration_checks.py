@@ -160,7 +160,7 @@ def check(
     nothing_to_ask = (
         "Nothing is due." if due else "No registration is on record; enter one: acqp-gateway registrations add"
     )
-    _show_summary(summary, nothing_to_ask=nothing_to_ask, as_json=as_json)
+    show_summary(summary, nothing_to_ask=nothing_to_ask, as_json=as_json)
     if stopped and not summary.finished:
         output.message("Stopped; what was answered is kept. The next run goes on with the others.")
         sys.exit(EXIT_STOPPED)
@@ -255,7 +255,8 @@ def _check_many(
         return run.ask_due() if due else run.ask_all()
 
 
-def _show_summary(summary: Summary, *, nothing_to_ask: str, as_json: bool) -> None:
+def show_summary(summary: Summary, *, nothing_to_ask: str, as_json: bool) -> None:
+    """What came of a run over many; `nothing_to_ask` is said for people where there was nothing."""
     if as_json:
         output.print_json(
             {

@@ -195,7 +195,8 @@ class Batch:
     def _keep_unasked(self, subject: Subject, reason: str) -> None:
         run_id = self._run.run_id if self._run else None
         outcome = not_asked(subject, reason, at=self._clock(), triggered_by=self._triggered_by, run_id=run_id)
-        self._keep([(subject, outcome)])
+        kept = [(subject, outcome)]
+        self._count(kept, self._finish(kept))
 
     def _ask_all_of(self, questions: Iterator[Question]) -> bool:
         """Whether all were asked; otherwise somebody wished to stop."""
@@ -244,16 +245,17 @@ class Batch:
         finished, _ = wait(self._under_way, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
         self._keep_all(finished)
 
-    def _keep_all(self, finished: Collection[Future[Outcome | None]]) -> None:
+    def _keep_all(self, arrived: Collection[Future[Outcome | None]]) -> None:
         """Keep what has arrived, in one transaction."""
-        arrived = [(self._under_way[future].subject, future.result()) for future in finished]
-        outcomes = [(subject, outcome) for subject, outcome in arrived if outcome is not None]
-        for _, outcome in outcomes:
-            self._adjust_pace(outcome)
-        still_asked = {_place_of(self._under_way[future]) for future in self._under_way.keys() - set(finished)}
-        self._keep(outcomes, still_asked)
-        for future in finished:
+        outcomes = [(self._under_way[future].subject, future.result()) for future in arrived]
+        kept = [(subject, outcome) for subject, outcome in outcomes if outcome is not None]
+        still_asked = {_place_of(self._under_way[future]) for future in self._under_way.keys() - set(arrived)}
+        applied = self._finish(kept, still_asked)
+        for future in arrived:
             del self._under_way[future]
+        for _, outcome in kept:
+            self._adjust_pace(outcome)
+        self._count(kept, applied)
 
     def _adjust_pace(self, outcome: Outcome) -> None:
         # Nobody waits for a turn before asking again.
@@ -264,9 +266,10 @@ class Batch:
         elif outcome.answered:
             self._pace.went_well()
 
-    def _keep(
+    def _finish(
         self, outcomes: Sequence[tuple[Subject, Outcome]], still_asked: Collection[tuple[str, str | None]] = ()
-    ) -> None:
+    ) -> list[bool]:
+        """Whether each replaced its standing. Those of `still_asked` places keep their lease."""
         finished = [
             Finished(
                 subject,
@@ -278,7 +281,9 @@ class Batch:
             )
             for subject, outcome in outcomes
         ]
-        applied = standings.finish_all(self._store, finished, claimed_by=self._claimed_by)
+        return standings.finish_all(self._store, finished, claimed_by=self._claimed_by)
+
+    def _count(self, outcomes: Sequence[tuple[Subject, Outcome]], applied: Sequence[bool]) -> None:
         for (_, outcome), was_applied in zip(outcomes, applied, strict=True):
             self.summary.add(outcome, applied=was_applied)
         self._progress(len(outcomes))

@@ -380,7 +380,7 @@ def end_contract(store: Store, contract_id: int, *, at: datetime) -> None:
         row = _require_contract(connection, contract_id)
         if row.in_force_to is not None and row.in_force_to <= at:
             raise IllegalState(
-                f"contract {contract_id} has ended already, at {row.in_force_to.isoformat()};"
+                f"contract {contract_id} has ended already, at {row.in_force_to:%Y-%m-%dT%H:%M:%SZ};"
                 f" see: acqp-gateway contracts list --merchant {row.merchant_id}"
             )
         connection.execute(

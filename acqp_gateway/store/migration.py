@@ -40,8 +40,7 @@ def check(store: Store) -> None:
         raise StoreNotMigrated("the store is empty; run: acqp-gateway init")
     if found != newest_revision():
         raise StoreNotMigrated(
-            f"the store has revision {found}, this version needs {newest_revision()};"
-            " run: acqp-gateway db upgrade"
+            f"the store has revision {found}, this version needs {newest_revision()}; run: acqp-gateway db upgrade"
         )
 
 

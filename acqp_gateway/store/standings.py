@@ -8,7 +8,21 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, and_, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import AlreadyOnRecord, IllegalState, NotOnRecord
@@ -116,32 +130,49 @@ class Turn(Enum):
 
 
 _CHECK_MEMBERS = tuple(field.name for field in fields(Check))
-_LONGEST: dict[str, int] = {
-    name: registration_checks.c[name].type.length
-    for name in _CHECK_MEMBERS
-    if isinstance(registration_checks.c[name].type, String)
+_LONGEST = {
+    column.name: column.type.length
+    for column in registration_checks.columns
+    if isinstance(column.type, String) and column.type.length is not None
 }
 #: Asks for nothing back.
 _RECORD = insert(registration_checks).inline()
 
 
-def _where(table: Any, merchant_id: str, store_id: str | None) -> Any:
-    return and_(table.c.merchant_id == merchant_id, table.c.store_key == (store_id or ""))
+def _of_place(table: Any) -> Any:
+    """The rows of a merchant (at a store), as `_place` gives it."""
+    return and_(table.c.merchant_id == bindparam("merchant"), table.c.store_key == bindparam("store"))
+
+
+def _place(merchant_id: str, store_id: str | None) -> dict[str, str]:
+    return {"merchant": merchant_id, "store": store_id or ""}
+
+
+# Made once: to make them takes longer than to run them.
+_LOCKED_STANDING = select(standings).where(_of_place(standings)).with_for_update()
+_ROWS = select(registrations).where(_of_place(registrations))
+_DELETE_ROWS = delete(registrations).where(_of_place(registrations))
+_NEWEST_REQUEST = (
+    select(registration_requests.c.registration_request_id)
+    .where(_of_place(registration_requests))
+    .order_by(registration_requests.c.request_number.desc())
+    .limit(1)
+)
 
 
 def ensure(connection: Connection, merchant_id: str, store_id: str | None) -> Row[Any]:
     """The standing of a merchant (at a store), locked until the end of the transaction; made when missing."""
-    query = select(standings).where(_where(standings, merchant_id, store_id)).with_for_update()
-    found = connection.execute(query).one_or_none()
+    place = _place(merchant_id, store_id)
+    found = connection.execute(_LOCKED_STANDING, place).one_or_none()
     if found is not None:
         return found
     # Two who make it at once would each not see the other's.
     merchants.lock(connection, merchant_id)
-    found = connection.execute(query).one_or_none()
+    found = connection.execute(_LOCKED_STANDING, place).one_or_none()
     if found is not None:
         return found
     connection.execute(insert(standings).values(merchant_id=merchant_id, store_id=store_id))
-    return connection.execute(query).one()
+    return connection.execute(_LOCKED_STANDING, place).one()
 
 
 def add_request(
@@ -453,9 +484,8 @@ def _is_about_newest(connection: Connection, standing: Row[Any], registration_re
     """Whether an answer is about what stands: one by merchant always is, one by request id if none came later."""
     if registration_request_id is None:
         return True
-    newest = connection.execute(
-        select(_newest_request()).where(standings.c.standing_id == standing.standing_id)
-    ).scalar_one_or_none()
+    place = _place(standing.merchant_id, standing.store_id)
+    newest = connection.execute(_NEWEST_REQUEST, place).scalar_one_or_none()
     return bool(newest == registration_request_id)
 
 
@@ -478,14 +508,14 @@ def _change(connection: Connection, standing: Row[Any], changes: dict[str, Any])
 
 def _replace_rows(connection: Connection, standing: Row[Any], rows: Sequence[PspRow], at: datetime) -> None:
     """The new rows stand in place of the old; a row whose status stays keeps the time since when it has it."""
-    mine = _where(registrations, standing.merchant_id, standing.store_id)
-    before = connection.execute(select(registrations).where(mine)).all()
+    place = _place(standing.merchant_id, standing.store_id)
+    before = connection.execute(_ROWS, place).all()
     old = {PspRow(row.psp_name, row.product_code, row.status, row.rejection_reason) for row in before}
     if old == set(rows):
         return
     since = {(row.psp_name, row.product_code, row.status): row.since for row in before}
     if before:
-        connection.execute(delete(registrations).where(mine))
+        connection.execute(_DELETE_ROWS, place)
     if rows:
         connection.execute(
             insert(registrations),

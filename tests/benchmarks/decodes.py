@@ -353,7 +353,7 @@ def main() -> None:
     parser.add_argument("--no-sqlite", action="store_true")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
-    console = Console()
+    console = Console(width=130)
     first = measure_signatures()
     with Progress(console=Console(stderr=True)) as progress:
         server = PostgresqlServer(**POSTGRESQL)

@@ -15,6 +15,7 @@ from acqp_gateway.cli import output, programs
 from acqp_gateway.cli.command_line import acqp_gateway
 from acqp_gateway.store import merchants
 from tests.cli.conftest import ORDER, CommandLine
+from tests.gateway_process import free_port
 
 HOSTILE = "[red]x\x1b[2J\u202e\x9b31m\r\n[/red] [link=http://evil.test]y"
 
@@ -165,8 +166,10 @@ def shown_on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> str:
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm")
-    records = [{"paymentRequestId": "2026" * 8, "amount": 1500, "currency": "USD", "merchant": "[red]M1"}]
-    output.show_all(records, ("paymentRequestId", "amount", "merchant"), as_json=False, none="")
+    records = [
+        {"paymentRequestId": "2026" * 8, "amount": 1500, "currency": "USD", "merchant": "[red]M1", "store": None}
+    ]
+    output.show_all(records, ("paymentRequestId", "store", "amount", "merchant"), as_json=False, none="")
     return click.unstyle(terminal.getvalue())
 
 
@@ -177,11 +180,25 @@ def test_a_table_that_does_not_fit_is_shown_one_below_the_other(monkeypatch: pyt
         ["2026" * 8, "15.00", "USD", "[red]M1"],
     ]
     narrow = shown_on_terminal(monkeypatch, 30)
-    assert narrow.splitlines()[:3] == [
+    assert narrow.splitlines() == [
         f"payment request id  {'2026' * 8}",
         "amount              15.00 USD",
         "merchant            [red]M1",
     ]
+
+
+def test_columns_that_are_empty_in_every_row_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "store" not in shown_on_terminal(monkeypatch, 80)
+
+
+def test_no_line_ends_in_blanks_off_a_terminal(sqlite_commands: CommandLine) -> None:
+    for number, more in enumerate([(), ("--display-name", "Coffee")]):
+        sqlite_commands.done(
+            *("merchants", "add", "--id", f"M{number}", "--name", "N", "--mcc", "5814", "--region", "JP"), *more
+        )
+    sqlite_commands.done("merchants", "suspend", "M1", "--reason", "fraud check")
+    heading, first, second = sqlite_commands.done("merchants", "list").splitlines()
+    assert (heading[-13:], first[-6:], second[-11:]) == ("status reason", "ACTIVE", "fraud check")
 
 
 class Became(Exception):
@@ -212,7 +229,10 @@ def test_the_sandbox_is_handed_everything(
     assert program == [["-m", "acqp_gateway.sandbox", *arguments]]
 
 
-def test_serve_becomes_gunicorn(configure: CommandLine, program: list[list[str]]) -> None:
+def test_serve_becomes_gunicorn(
+    configure: CommandLine, program: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACQP_BIND", f"127.0.0.1:{free_port()}")
     configure.run("serve")
     assert program == [["-m", *programs.GUNICORN]]
 

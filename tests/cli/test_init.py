@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from acqp_gateway import settings
+from acqp_gateway.clock import now
 from acqp_gateway.protocol import keyring
+from acqp_gateway.store import standings
+from acqp_gateway.store.database import Store
+from acqp_gateway.store.standings import Check, News, PspRow, Subject
 from tests.cli.conftest import CommandLine
 from tests.peer import CLIENT_ID
 from tests.postgresql import PostgresqlServer
@@ -71,6 +76,24 @@ def test_what_an_interrupted_init_left_out_is_entered_by_the_next(empty: Command
     assert [contract["currency"] for contract in shown["contracts"]] == ["JPY"]
 
 
+def test_what_alipayplus_said_of_a_sample_is_not_overruled(empty: CommandLine) -> None:
+    empty.done("init", "--sample")
+    show = ("registrations", "show", "--merchant", "SAMPLE-COFFEE", "--store", "SHIBUYA")
+    subject = Subject("SAMPLE-COFFEE", "SHIBUYA")
+    for rows in ((PspRow("DANA", "IN_STORE_PAYMENT", "APPROVED", None),), ()):
+        at = now()
+        check = Check(
+            kind="INQUIRY", triggered_by="kim", asked_how="merchant_store", merchant_id="SAMPLE-COFFEE",
+            store_id="SHIBUYA", registration_request_id=None, started_at=at, duration_us=1, attempts=1,
+            outcome="answered", said="",
+        )  # fmt: skip
+        store = Store(settings.load().database_url)
+        assert standings.finish(store, subject, check, News("COMPLETED", rows, at), claimed_by="kim")
+        store.close()
+        assert outcomes(empty.json("init", "--sample")) == {"kept"}
+        assert [psp["pspName"] for psp in empty.json(*show)["psps"]] == [row.psp_name for row in rows]
+
+
 def test_a_client_that_was_switched_off_stays_off(empty: CommandLine) -> None:
     empty.done("init")
     empty.done("clients", "disable", CLIENT_ID)
@@ -95,7 +118,11 @@ def test_upgrade_makes_a_private_file_too(configure: CommandLine) -> None:
 
 def test_without_sandbox_init_says_where_the_key_of_alipayplus_belongs(configure: CommandLine) -> None:
     result = configure.run("init")
-    assert "keys/alipayplus-1.pem" in result.stderr
+    assert result.stderr == (
+        "Next: acqp-gateway keys show prints our public key; upload it to Alipay+'s Developer Center, and save the"
+        " one that it shows as keys/alipayplus-1.pem. For a trial instead: acqp-gateway init --sandbox\n"
+    )
+    assert result.output.endswith(result.stderr)
     assert not configure.key("alipayplus-1.pem").exists()
 
 
@@ -126,15 +153,18 @@ def test_a_folder_that_cannot_be_made_is_named(configure: CommandLine) -> None:
     "command", [("merchants", "list"), ("orders", "show", "X"), ("db", "check"), ("keys", "check")]
 )
 def test_without_a_store_the_next_step_is_named(configure: CommandLine, command: tuple[str, ...]) -> None:
-    assert "run: acqp-gateway init" in configure.failed(*command)
+    assert configure.failed(*command) == (
+        f"acqp-gateway: database_url: there is no store at {configure.folder}/var/gateway.db; run this where the"
+        " gateway is installed, or, for a new gateway: acqp-gateway init\n"
+    )
     assert not (configure.folder / "var").exists()
 
 
 def test_a_store_without_tables_is_named(empty: CommandLine) -> None:
     (empty.folder / "var").mkdir()
     (empty.folder / "var" / "gateway.db").touch()
-    assert "run: acqp-gateway db upgrade" in empty.failed("merchants", "list")
-    assert "run: acqp-gateway db upgrade" in empty.failed("db", "check")
+    for command in (("merchants", "list"), ("db", "check")):
+        assert empty.failed(*command) == "acqp-gateway: the store is empty; run: acqp-gateway init\n"
     assert empty.json("db", "upgrade")["revision"] == empty.json("db", "check")["neededRevision"]
     assert empty.json("merchants", "list") == []
 

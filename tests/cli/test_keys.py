@@ -100,7 +100,10 @@ def break_further_client(commands: CommandLine, _keys: Keys) -> None:
         (break_too_open, "chmod 600 keys/gateway-1.pem"),
         (break_no_key, "keys/alipayplus-1.pem: holds no public key"),
         (break_odd_version, "keys/gateway-new.pem: the key version in the file's name"),
-        (break_further_client, "keys/SECOND: holds no alipayplus-<version>.pem"),
+        (
+            break_further_client,
+            "keys/SECOND: holds no alipayplus-<version>.pem; save the public key of client SECOND there\n",
+        ),
     ],
 )
 def test_check_fails_for_a_key_that_cannot_be_used(

@@ -41,6 +41,14 @@ def test_all_rows_are_entered(commands: CommandLine, byte_order_mark: bytes) -> 
     assert (second["name"], second["kybLevel"], second["address1"]) == ("喫茶店", "BASIC", None)
 
 
+def test_one_row_is_one_merchant(sqlite_commands: CommandLine) -> None:
+    path = write(sqlite_commands, f"{HEADER}\nM1,Corner Coffee,5814,JP\n")
+    assert sqlite_commands.run("merchants", "import", path).stderr == "1 merchant was entered.\n"
+    path = write(sqlite_commands, f"{HEADER}\nM1,Corner Coffee,5814,JP\n")
+    last = sqlite_commands.run("merchants", "import", path).stderr.splitlines()[-1]
+    assert last == "acqp-gateway: 1 line of merchants.csv is bad; nothing was imported; mend it and try again"
+
+
 def test_one_bad_row_and_nothing_is_entered(commands: CommandLine) -> None:
     commands.done("merchants", "add", "--id", "M0", "--name", "There", "--mcc", "5814", "--region", "JP")
     lines = bad_lines(
@@ -61,7 +69,7 @@ def test_one_bad_row_and_nothing_is_entered(commands: CommandLine) -> None:
         "merchants.csv, line 7: merchant M1 stands in line 2 already",
         "merchants.csv, line 8: merchant M0 is on record already",
         "merchants.csv, line 9: merchant id",
-        "acqp-gateway: nothing was imported: merchants.csv has bad lines (6); mend them and try again",
+        "acqp-gateway: 6 lines of merchants.csv are bad; nothing was imported; mend them and try again",
     ]
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from acqp_gateway.cli.registration_checks import show_summary
+from acqp_gateway.registration.batch import Summary
 from tests.cli.conftest import CommandLine
 
 MERCHANT_MEMBERS = {
@@ -170,6 +174,58 @@ def test_a_status_that_nobody_knows_is_kept_with_a_warning(commands: CommandLine
     result = commands.run("registrations", "set", "--merchant", "M1", "--psp", "TNG", "--status", "APROVED")
     assert result.exit_code == 0
     assert "counts as not approved" in result.stderr
+
+
+def test_help_says_what_a_new_merchant_is_where_one_is_made(configure: CommandLine) -> None:
+    assert "FULL otherwise" in configure.done("merchants", "add", "--help")
+    changing = configure.done("merchants", "set", "--help")
+    assert "otherwise" not in changing
+    assert "new merchant" not in changing
+
+
+def test_a_history_that_is_empty_says_what_is_true(sqlite_commands: CommandLine) -> None:
+    def said(*filters: str) -> str:
+        result = sqlite_commands.run("registrations", "history", *filters)
+        assert (result.exit_code, result.stdout) == (0, "")
+        return result.stderr
+
+    ask = "No check or notification of these is on record; ask: acqp-gateway registrations check"
+    assert said() == "Nothing was asked yet; ask: acqp-gateway registrations check\n"
+    assert said("--needs-person") == "Nothing waits for a person.\n"
+    assert said("--needs-person", "--merchant", "M9") == "Nothing of these waits for a person.\n"
+    assert said("--merchant", "M9", "--store", "S1") == f"{ask} --merchant M9 --store S1\n"
+    assert said("--request-id", "R1") == f"{ask} --request-id R1\n"
+    assert said("--store", "S1") == f"{ask} --merchant ID --store S1\n"
+
+
+def test_when_nothing_is_due_that_is_said(with_keys: CommandLine) -> None:
+    result = with_keys.run("registrations", "check", "--due")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "Nothing is due.\n")
+    result = with_keys.run("registrations", "check", "--all")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No registration is on record; enter one: acqp-gateway registrations add\n"
+    assert with_keys.json("registrations", "check", "--due")["asked"] == 0
+
+
+def test_a_summary_for_people_is_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = Summary(outcomes={"answered": 1, "not_authentic": 2}, applied=1, finished=True, asked_before=4)
+    show_summary(summary, nothing_to_ask="", as_json=False)
+    assert [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()] == [
+        ["asked", "3"],
+        ["standings changed", "1"],
+        ["asked by an earlier run", "4"],
+        ["being asked by another run", "0"],
+        ["answered", "1"],
+        ["not authentic", "2"],
+    ]
+
+
+@pytest.mark.parametrize("flag", [(), ("--csv",)])
+def test_an_export_is_csv_whether_that_is_said_or_not(sqlite_commands: CommandLine, flag: tuple[str, ...]) -> None:
+    sqlite_commands.open_shop()
+    heading, row = sqlite_commands.done("registrations", "export", *flag).splitlines()
+    assert heading.startswith("merchant,store,")
+    assert row.startswith("M1,S1,ALIPAY_CN,")
 
 
 def test_a_list_says_when_there_is_more(sqlite_commands: CommandLine) -> None:

@@ -99,7 +99,9 @@ def test_one_bad_line_and_nothing_is_placed(commands: CommandLine) -> None:
     assert result.stdout == ""
     *said, last = result.stderr.splitlines()
     expected = {number: reason for number, (_, reason) in bad.items() if reason}
-    assert last.startswith(f"acqp-gateway: nothing was imported: orders.jsonl has bad lines ({len(expected)})")
+    assert last == (
+        f"acqp-gateway: {len(expected)} lines of orders.jsonl are bad; nothing was imported; mend them and try again"
+    )
     assert [text.split(":")[0] for text in said] == [f"orders.jsonl, line {number}" for number in expected]
     assert [reason for text, reason in zip(said, expected.values(), strict=True) if reason not in text] == []
     assert len(commands.json("orders", "list")) == 1

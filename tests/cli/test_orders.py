@@ -109,12 +109,34 @@ def test_placing_says_what_a_scan_would_be_refused_with(commands: CommandLine) -
     result = commands.run("orders", "place", *ORDER, "--json")
     assert result.exit_code == 0
     assert result.stderr == (
-        "acqp-gateway: warning: scanned now, it would be refused: INVALID_MERCHANT_STATUS (merchant_suspended)\n"
+        "acqp-gateway: warning: scanned now, it would be refused: INVALID_MERCHANT_STATUS (merchant_suspended);"
+        " see: acqp-gateway merchants show M1\n"
     )
     order = json.loads(result.stdout)
     assert order["state"] == "OPEN"
     assert order["firstDecodedAt"] is None
     assert commands.json("decodes", "list", "--code", order["codeValue"]) == []
+
+
+def test_placing_without_a_registration_says_where_to_look(commands: CommandLine) -> None:
+    commands.open_shop()
+    place = ("orders", "place", "--merchant", "M1", "--amount", "1500", "--currency", "JPY", "--description", "x")
+    commands.done("stores", "add", "--merchant", "M1", "--id", "S2", "--name", "Ueno")
+    refused = "refused: MERCHANT_NOT_REGISTERED (not_registered_anywhere);"
+    see = "see: acqp-gateway registrations show --merchant M1"
+    assert commands.run(*place).stderr.endswith(f"{refused} {see}\n")
+    assert commands.run(*place, "--store", "S2").stderr.endswith(f"{refused} {see} --store S2\n")
+
+
+def test_an_order_is_shown_by_its_code_too(commands: CommandLine) -> None:
+    commands.open_shop()
+    order = commands.place("--code-value", "my code")
+    decode("my code")
+    shown = commands.json("orders", "show", "my code")
+    assert shown == commands.json("orders", "show", order["paymentRequestId"])
+    assert len(shown["decodes"]) == 1
+    assert "no order nobody's on record" in commands.failed("orders", "show", "nobody's")
+    assert "no order my code on record" in commands.failed("orders", "close", "my code")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -36,6 +38,26 @@ PLACE = (
     " --terminal-request-time 2026-11-20T10:00:00+09:00 --reference-order-id A-1 --expires-in 600 --json"
 )
 SUSPEND = 'merchants suspend M1 --reason "fraud check"'
+
+
+def hears_ctrl_c() -> None:
+    """In a child before its program: what was started by nohup or in the background ignores Ctrl-C otherwise."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program that has ended when the block has, and that Ctrl-C reaches however pytest itself was started."""
+    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, preexec_fn=hears_ctrl_c, **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 class Session:
@@ -101,21 +123,26 @@ def work_through(session: Session) -> None:
 def trial(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A running `try-out`."""
     session = Session(tmp_path, ACQP_BIND=f"127.0.0.1:{free_port()}", ACQP_WORKERS="1")
-    process = subprocess.Popen(
+    with started(
         [PROGRAM, "try-out"],
         cwd=tmp_path,
         # What the HTTP server warns of is its own business.
         env={**session.environment, "PYTHONWARNINGS": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-    )
-    yield process
+    ) as process:
+        try:
+            yield process
+        finally:
+            kill_below(process)
+
+
+def kill_below(process: subprocess.Popen[str]) -> None:
+    """Its server, which would outlive it when it is killed."""
     if process.poll() is None:
-        process.kill()
-        process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
@@ -148,13 +175,16 @@ def test_a_trial_says_so_when_its_server_ends(trial: subprocess.Popen[str]) -> N
     assert trial.wait(timeout=30) == 1
 
 
-def test_a_trial_needs_a_free_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["try-out", "serve"])
+def test_a_server_needs_a_free_address(tmp_path: Path, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        session = Session(tmp_path, ACQP_BIND=f"127.0.0.1:{taken.getsockname()[1]}")
-        result = session.run("try-out")
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "choose another: ACQP_BIND=" in result.stderr
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = Session(tmp_path, ACQP_BIND=address).run(command)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"acqp-gateway: {address} cannot be used (Address already in use); end the program that uses it, or choose"
+        f" another: ACQP_BIND=127.0.0.1:8001 acqp-gateway {command}\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,33 +195,30 @@ def existing(tmp_path: Path, fresh_stores: FreshStores) -> Session:
 
 
 def test_a_reader_that_has_had_enough_is_no_failure_to_explain(existing: Session) -> None:
-    listing = subprocess.Popen(
+    with started(
         [PROGRAM, "mpps", "list"],
         cwd=existing.folder,
         env=existing.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert listing.stdout is not None
-    listing.stdout.close()
-    _, errors = listing.communicate(timeout=30)
+    ) as listing:
+        assert listing.stdout is not None
+        listing.stdout.close()
+        _, errors = listing.communicate(timeout=30)
     assert errors == ""
 
 
 def test_ctrl_c_ends_a_command_that_waits(existing: Session) -> None:
     pipe = existing.folder / "merchants.csv"
     os.mkfifo(pipe)
-    waiting = subprocess.Popen(
-        [PROGRAM, "merchants", "import", str(pipe)],
-        cwd=existing.folder,
-        env=existing.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 20
-    while "wait_for_partner" not in Path(f"/proc/{waiting.pid}/wchan").read_text() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    waiting.send_signal(signal.SIGINT)
-    _, errors = waiting.communicate(timeout=30)
+    command = [PROGRAM, "merchants", "import", str(pipe)]
+    with started(
+        command, cwd=existing.folder, env=existing.environment, stdout=None, stderr=subprocess.PIPE
+    ) as waiting:
+        deadline = time.monotonic() + 20
+        wchan = Path(f"/proc/{waiting.pid}/wchan")
+        while "wait_for_partner" not in wchan.read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        waiting.send_signal(signal.SIGINT)
+        _, errors = waiting.communicate(timeout=30)
     assert (waiting.returncode, errors) == (130, "acqp-gateway: interrupted\n")

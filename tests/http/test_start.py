@@ -66,7 +66,7 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
     "health as path": (_set(ACQP_PUBLIC_DECODE_PATH="/healthz"), "ACQP_PUBLIC_DECODE_PATH"),
     "bad rate": (_set(ACQP_RATE_LIMIT="many"), "ACQP_RATE_LIMIT"),
     "bad database": (_set(ACQP_DATABASE_URL="mysql://x/y"), "database_url"),
-    "no store": (_set(ACQP_DATABASE_URL="sqlite:////nonexistent/x.db"), "run: acqp-gateway init"),
+    "no store": (_set(ACQP_DATABASE_URL="sqlite:////nonexistent/x.db"), "for a new gateway: acqp-gateway init"),
     "no keys folder": (_set(ACQP_KEYS_DIR="/nonexistent"), "/nonexistent"),
     "no own key": (_without("gateway-*"), "gateway-<version>.pem"),
     "no key of Alipay+'s": (_without("alipayplus-*"), "alipayplus-<version>.pem"),
@@ -102,7 +102,7 @@ def test_unmigrated_store_stops_the_master(fresh_stores: FreshStores, keys: Keys
     (tmp_path / "empty.db").touch()
     gateway = GatewayProcess(environment(f"sqlite:///{tmp_path}/empty.db", keys, free_port()))
     assert gateway.process.wait(timeout=30) == 1
-    assert "acqp-gateway db upgrade" in gateway.log()
+    assert "the store is empty; run: acqp-gateway init" in gateway.log()
     gateway.stop()
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -322,11 +323,15 @@ class TestMany:
         assert result.stderr == "2 had been asked already by the run that this one went on with.\n"
 
     @ON_SQLITE_ALONE
-    def test_many_at_a_time(self, commands: CommandLine, sandbox: Sandbox, store: Store) -> None:
+    def test_many_at_a_time_on_a_terminal(self, settings: Settings, sandbox: Sandbox, store: Store) -> None:
         many(store, sandbox, 70)
         sandbox.done("PUT", "latency", {"ms": 100})
-        result = commands.run(*CHECK, "--due", "--rate", "0", "--at-a-time", "64")
-        assert (result.exit_code, result.stderr) == (0, "")
+        shown = on_a_terminal(settings(), *CHECK, "--due", "--rate", "0", "--at-a-time", "64").decode()
+        assert "asking Alipay+" in shown
+        assert re.search(r"\d+/70", shown)
+        # No library says anything of its own.
+        assert "onnection pool" not in shown
+        assert "answered" in shown
 
 
 class TestFile:

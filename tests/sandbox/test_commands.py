@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from acqp_gateway.errors import CallFailed
 from acqp_gateway.sandbox import __main__ as program
+from acqp_gateway.sandbox import alipayplus
 from acqp_gateway.sandbox.commands import output
 from tests.gateway_process import free_port
 from tests.sandbox.processes import Sandbox
@@ -110,7 +114,9 @@ def test_faults_are_set_listed_and_cleared(commands: CommandLine) -> None:
     assert commands.json("faults", "list")["faults"][0]["times"] == 2
     assert commands.json("faults", "clear", "unsigned")["cleared"] == 0
     assert commands.json("faults", "clear")["faults"] == []
-    assert commands.json("faults", "latency", "3")["latencyMs"] == 3
+    assert commands.run("faults", "latency", "3") == (0, "", "Every answer is kept waiting for 3 ms.\n")
+    assert commands.json("faults", "list")["latencyMs"] == 3
+    assert commands.run("faults", "latency", "0") == (0, "", "No answer is kept waiting.\n")
 
 
 def test_history_briefly_in_full_and_cleared(commands: CommandLine, sandbox: Sandbox) -> None:
@@ -132,6 +138,78 @@ def test_history_briefly_in_full_and_cleared(commands: CommandLine, sandbox: San
     assert commands.json("history")[0]["fault"] == "unsigned"
     commands.done("history", "--clear")
     assert commands.json("history") == []
+
+
+class Terminal(io.StringIO):
+    """Standard output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_a_table_that_does_not_fit_becomes_blocks(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    rows = [("2026-11-20 10:00:00Z", "received", None, "M" * 20), ("2026-11-20 10:00:01Z", None, None, "M1")]
+    output.table(("time", "direction", "fault", "about"), rows, none="")
+    lines = [re.split(r" {2,}", line.strip()) for line in click.unstyle(terminal.getvalue()).splitlines()]
+    if width == 200:
+        assert lines == [
+            ["time", "direction", "about"],
+            ["2026-11-20 10:00:00Z", "received", "M" * 20],
+            ["2026-11-20 10:00:01Z", "M1"],
+        ]
+    else:
+        assert lines == [
+            ["time", "2026-11-20 10:00:00Z"],
+            ["direction", "received"],
+            ["about", "M" * 20],
+            [""],
+            ["time", "2026-11-20 10:00:01Z"],
+            ["about", "M1"],
+        ]
+
+
+def test_no_line_ends_in_blanks_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table(("time", "result"), [("1", "SUCCESS"), ("2", None)], none="")
+    assert capsys.readouterr().out == "time  result\n1     SUCCESS\n2\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "psp_id"),
+    [
+        (("--psp", "GCASH"), "1022170000000000000"),
+        (("--psp", "1022170000000000000"), "1022170000000000000"),
+        (("--psp-id", "GCAHS"), "GCAHS"),
+        ((), None),
+    ],
+)
+def test_what_scans_is_a_published_mpp_or_said_to_be_none(
+    commands: CommandLine, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], psp_id: str | None
+) -> None:
+    asked: list[str | None] = []
+
+    def scan(*_: object, psp: str | None, **__: object) -> None:
+        asked.append(psp)
+        raise CallFailed("enough")
+
+    monkeypatch.setattr(alipayplus, "scan", scan)
+    assert "enough" in commands.failed("scan", "CODE", *options)
+    assert asked == [psp_id]
+
+
+def test_an_mpp_that_is_not_published_is_wrong_usage(commands: CommandLine) -> None:
+    status, out, err = commands.run("scan", "CODE", "--psp", "GCAHS")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == (
+        "Error: no MPP GCAHS is published; did you mean GCASH? To send it as a pspId all the same: --psp-id GCAHS"
+    )
+    status, _, err = commands.run("scan", "CODE", "--psp", "999")
+    assert status == 2
+    assert "no MPP 999 is published; there are ALIPAY_CN, " in err
 
 
 def test_an_answer_that_was_not_sent_is_said_in_full(commands: CommandLine, sandbox: Sandbox) -> None:
@@ -228,6 +306,7 @@ def test_the_token_of_another_sandbox_is_said_so(
         ("notify",),
         ("notify", "--store", "S1"),
         ("history", "--limit", "0"),
+        ("scan", "CODE", "--psp", "GCASH", "--psp-id", "1"),
         ("nothing",),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_store_is_described_without_its_password(written: str) -> None:
 def test_the_file_must_be_there(tmp_path: Path, store: Store) -> None:
     store.require_file()
     missing = Store(f"sqlite:///{tmp_path}/gateway.db")
-    with pytest.raises(SettingError, match=f"there is no store at {tmp_path}/gateway.db; run: acqp-gateway init"):
+    with pytest.raises(SettingError, match=f"there is no store at {tmp_path}/gateway.db; run this where"):
         missing.require_file()
     missing.close()
 

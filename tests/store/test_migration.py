@@ -123,7 +123,7 @@ def test_an_upgrade_waits_for_one_who_makes_the_file(tmp_path: Path) -> None:
 def test_a_store_that_is_not_migrated_is_told(empty_store: Store) -> None:
     if empty_store.sqlite_file is not None:
         empty_store.sqlite_file.parent.mkdir(parents=True)
-    with pytest.raises(StoreNotMigrated, match=r"has revision none, .* run: acqp-gateway db upgrade"):
+    with pytest.raises(StoreNotMigrated, match=r"^the store is empty; run: acqp-gateway init$"):
         migration.check(empty_store)
 
 
