@@ -137,8 +137,6 @@ def _approved(*conditions: Any) -> Any:
     )
 
 
-_psp_id = bindparam("psp_id", type_=mpps.c.psp_id.type)
-
 _EVERYTHING_ABOUT_A_CODE = (
     select(
         *(orders.c[name] for name in Order._fields),
@@ -146,10 +144,8 @@ _EVERYTHING_ABOUT_A_CODE = (
         merchants.c.kyb_level,
         *_place_columns(stores, "store_id"),
         *(contracts.c[name] for name in Contract._fields),
-        select(mpps.c.registration_required).where(mpps.c.psp_id == _psp_id).scalar_subquery(),
-        _approved(
-            registrations.c.psp_name == select(mpps.c.psp_name).where(mpps.c.psp_id == _psp_id).scalar_subquery()
-        ),
+        mpps.c.registration_required,
+        _approved(registrations.c.psp_name == mpps.c.psp_name),
         _approved(),
     )
     .select_from(
@@ -159,6 +155,7 @@ _EVERYTHING_ABOUT_A_CODE = (
             and_(stores.c.merchant_id == orders.c.merchant_id, stores.c.store_id == orders.c.store_id),
         )
         .outerjoin(contracts, contracts.c.merchant_id == orders.c.merchant_id)
+        .outerjoin(mpps, mpps.c.psp_id == bindparam("psp_id", type_=mpps.c.psp_id.type))
     )
     .where(orders.c.code_value == bindparam("code", type_=orders.c.code_value.type))
 )

@@ -200,7 +200,7 @@ def _create_tables() -> None:
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"], name=op.f("fk_orders_merchants")),
         sa.PrimaryKeyConstraint("payment_request_id", name=op.f("pk_orders")),
         sa.UniqueConstraint("code_value", name=op.f("uq_orders_code_value")),
-        postgresql_with={"fillfactor": "50"},
+        postgresql_with={"fillfactor": "20"},
     )
     op.create_index(op.f("ix_orders_merchant_id_placed_at"), "orders", ["merchant_id", "placed_at"], unique=False)
     op.create_index(op.f("ix_orders_reference_order_id"), "orders", ["reference_order_id"], unique=False)
