@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from acqp_gateway.errors import ParameterIllegal
+
+#: The documents' messages are seven deep.
+_DEEPEST_NESTING = 64
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -14,6 +19,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise ParameterIllegal("body_not_utf8") from None
+    _check_nesting(text)
     try:
         value = _DECODER.decode(text)
     except RecursionError:
@@ -28,6 +34,20 @@ def read_object(body: bytes) -> dict[str, Any]:
 def write_object(value: dict[str, Any]) -> bytes:
     """Compact UTF-8 JSON."""
     return _ENCODER.encode(value).encode("utf-8")
+
+
+def _check_nesting(text: str) -> None:
+    """Raise ParameterIllegal before the parser would recurse as deep as a peer likes."""
+    if text.count("[") + text.count("{") <= _DEEPEST_NESTING:
+        return
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > _DEEPEST_NESTING:
+                raise ParameterIllegal("json_too_deep")
+        elif token[0] in "]}":
+            depth -= 1
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -156,3 +156,23 @@ def test_no_bytes_make_the_reader_fail(body: bytes) -> None:
         assert isinstance(read_object(body), dict)
     except ParameterIllegal as refusal:
         assert refusal.reason.startswith(("body_", "json_"))  # noqa: PT017 -- reading may succeed too
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ('{"a":' * 63 + '"x"' + "}" * 63, True),
+        ('{"a":' * 65 + '"x"' + "}" * 65, False),
+        ('{"a":' + "[" * 64 + "]" * 64 + "}", False),
+        ('{"a":"' + "[{" * 500 + '"}', True),
+        ('{"a":"\\"' + "[" * 500 + '"}', True),
+        ('{"a":"\\\\","b":' + "[" * 80 + "]" * 80 + "}", False),
+        ('{"a":[' + "[]," * 500 + "[]]}", True),
+    ],
+)
+def test_nesting_is_counted_outside_strings(text: str, is_read: bool) -> None:
+    if is_read:
+        assert read_object(text.encode())
+    else:
+        with pytest.raises(ParameterIllegal, match="json_too_deep"):
+            read_object(text.encode())

@@ -82,11 +82,10 @@ def due(store: Store, sandbox: Sandbox) -> list[str]:
 def test_two_at_once_and_one_of_them_killed(
     settings: Settings, store: Store, sandbox: Sandbox, due: list[str]
 ) -> None:
-    with started(settings(), "victim", "--due") as victim, started(settings(), "witness", "--due") as witness:
-        wait_until(lambda: answered(store)["victim"] >= 3)
-        # Held where it is, in the middle, until the other is at work, too.
-        victim.send_signal(signal.SIGSTOP)
-        wait_until(lambda: answered(store)["witness"] >= 3)
+    # The victim is slow, so that it is in the middle whenever the other begins.
+    slow = ("--due", "--rate", "10")
+    with started(settings(), "victim", *slow) as victim, started(settings(), "witness", "--due") as witness:
+        wait_until(lambda: min(answered(store)[name] for name in ("victim", "witness")) >= 3)
         victim.kill()
         victim.wait(10)
         kept_of_victim = answered(store)["victim"]
@@ -120,7 +119,7 @@ def test_a_run_that_is_told_to_end(
     number = signal.SIGINT if store.is_sqlite else signal.SIGTERM
     file = tmp_path / "questions.csv"
     file.write_text("request_id\n" + "".join(f"{request_id}\n" for request_id in due))
-    with started(settings(), "first", "--file", str(file)) as process:
+    with started(settings(), "first", "--file", str(file), "--rate", "20") as process:
         wait_until(lambda: answered(store)["first"] >= 3)
         process.send_signal(number)
         status, summary, said = ended(process)
