@@ -150,6 +150,7 @@ class Bench:
                 env=environment(url, self._sandbox.keys, 1, ACQP_ALIPAYPLUS_URL=alipayplus),
                 stdout=output,
             )
+            peak_mib = _peak_mib_until_end(process.pid)
             # As Popen.wait, and it says what the process used.
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -159,7 +160,21 @@ class Bench:
             raise RuntimeError(f"exit status {process.returncode}: {summary}")
         machine_cores = (_busy_seconds() - machine) / (time.perf_counter() - began)
         sandbox_cpu = cpu_seconds([sandbox_pid]) - before
-        return Used(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, sandbox_cpu, machine_cores), summary
+        return Used(used.ru_utime + used.ru_stime, peak_mib, sandbox_cpu, machine_cores), summary
+
+
+def _peak_mib_until_end(pid: int) -> float:
+    """The most memory that a process had since it was executed, in MiB; returns when it has ended.
+
+    Not ru_maxrss: that begins with what the process that forked it had.
+    """
+    peak_kib = 0
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                peak_kib = max(peak_kib, int(line.split()[1]))
+        time.sleep(0.05)
+    return peak_kib / 1024
 
 
 def _busy_seconds() -> float:
