@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from flask import Flask, Response
@@ -15,7 +16,7 @@ from acqp_gateway.clients import ClientDirectory
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.decoder.decoding import Decoder
 from acqp_gateway.operations.health import health_blueprint
-from acqp_gateway.protocol.gate import Gate, Interface
+from acqp_gateway.protocol.gate import Gate, Handled, Incoming, Interface
 from acqp_gateway.protocol.keyring import (
     ALIPAYPLUS_KEY_PREFIX,
     OWN_KEY_PREFIX,
@@ -25,6 +26,7 @@ from acqp_gateway.protocol.keyring import (
     read_public_keys,
     stamp,
 )
+from acqp_gateway.protocol.messages import Api
 from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.wsgi import GateBeforeApplication
@@ -53,23 +55,13 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
 
 
 def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> Gate:
-    decoder = Decoder(decodes, acquirer_id=settings.acquirer_id, clock=clock)
+    handlers: dict[Api, Callable[[Incoming[Any]], Handled]] = {
+        USER_INITIATED_PAY_API: Decoder(decodes, acquirer_id=settings.acquirer_id, clock=clock).handle,
+        NOTIFY_REGISTRATION_STATUS_API: Notifications(store, clock=clock).handle,
+    }
     directory = ClientDirectory(store, settings.keys_dir, settings.client_id)
     return Gate(
-        interfaces=[
-            Interface(
-                api=USER_INITIATED_PAY_API,
-                path=settings.decode_path,
-                public_path=settings.signed_decode_path,
-                handle=decoder.handle,
-            ),
-            Interface(
-                api=NOTIFY_REGISTRATION_STATUS_API,
-                path=settings.notify_registration_path,
-                public_path=settings.signed_notify_registration_path,
-                handle=Notifications(store, clock=clock).handle,
-            ),
-        ],
+        interfaces=[Interface(api, *settings.served_paths[api.name], handle) for api, handle in handlers.items()],
         own_client_id=settings.client_id,
         own_keys=_own_keys(settings),
         find_client=directory.find,

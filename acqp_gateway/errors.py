@@ -17,10 +17,14 @@
     │   ├── InterfaceNotDefined  MethodNotSupported  MediaTypeNotAcceptable
     │   ├── ClientUnknown  SignatureInvalid  KeyVersionUnknown  AccessDenied  TrafficLimitExceeded
     │   ├── ParameterIllegal              the bytes, the JSON or a member
-    │   └── DecodeRefused               the decoder's own refusals, each recorded with the attempt
-    │       ├── CodeUnknown  OrderClosed  CodeExpired  MerchantNotActive  KybNotQualified
-    │       └── NoContractInForce  BusinessNotSupported  MerchantNotRegistered
-    │           CurrencyNotSupported  AmountInvalid  RecordsContradict
+    │   ├── OrderRefused                an order was looked up, and the answer is no: kept with the attempt
+    │   │   ├── CodeUnknown  OrderClosed  CodeExpired  MerchantNotActive  KybNotQualified
+    │   │   ├── NoContractInForce  BusinessNotSupported  MerchantNotRegistered
+    │   │   │   CurrencyNotSupported  AmountInvalid  RecordsContradict
+    │   │   └── OrderUnknown  PaymentContradicts
+    │   ├── PaymentInProcess              not settled yet; what becomes of it is told afterwards
+    │   └── UserRefused                 a wallet's own refusals: the sandbox plays one
+    │       └── UserUnknown  TokenInvalid
     └── CallFailed                      a call of ours to somebody else brought no answer to believe
         ├── CallNotSent  Unreachable  TimedOut
         └── NotOk  NotAuthentic  NotUnderstood
@@ -155,74 +159,108 @@ class ParameterIllegal(Refused):
     reason = "illegal_parameter"
 
 
-class DecodeRefused(Refused):
-    """The look-up took place, and the answer is no."""
+class OrderRefused(Refused):
+    """The look-up took place, and the answer is no: the order is not to be paid, or not like this."""
 
 
-class CodeUnknown(DecodeRefused):
+class CodeUnknown(OrderRefused):
     """No order has this code."""
 
     reason = "unknown_code"
 
 
-class OrderClosed(DecodeRefused):
+class OrderClosed(OrderRefused):
     """The order is paid, closed or cancelled."""
 
     reason = "order_closed"
 
 
-class CodeExpired(DecodeRefused):
+class CodeExpired(OrderRefused):
     """The order is past its time."""
 
     reason = "code_expired"
 
 
-class MerchantNotActive(DecodeRefused):
+class MerchantNotActive(OrderRefused):
     """The merchant or the store is suspended or closed."""
 
     reason = "merchant_not_active"
 
 
-class KybNotQualified(DecodeRefused):
+class KybNotQualified(OrderRefused):
     """The merchant's KYB failed, or is below the level that the contract asks."""
 
     reason = "kyb_not_qualified"
 
 
-class NoContractInForce(DecodeRefused):
+class NoContractInForce(OrderRefused):
     """The merchant has no contract in force."""
 
     reason = "no_contract_in_force"
 
 
-class BusinessNotSupported(DecodeRefused):
+class BusinessNotSupported(OrderRefused):
     """None of the contracts in force is for in-store order codes."""
 
     reason = "product_not_in_contract"
 
 
-class MerchantNotRegistered(DecodeRefused):
+class MerchantNotRegistered(OrderRefused):
     """The MPP needs registration, and the merchant is not approved there."""
 
     reason = "not_registered"
 
 
-class CurrencyNotSupported(DecodeRefused):
+class CurrencyNotSupported(OrderRefused):
     """None of the contracts is in the order's currency."""
 
     reason = "currency_not_in_contract"
 
 
-class AmountInvalid(DecodeRefused):
+class AmountInvalid(OrderRefused):
     """The amount is not positive, above the contract's limit, or wrong for its currency."""
 
     reason = "amount_invalid"
 
 
-class RecordsContradict(DecodeRefused):
+class RecordsContradict(OrderRefused):
     """Our own records contradict each other."""
 
     reason = "records_contradict"
+
+
+class OrderUnknown(OrderRefused):
+    """There is no such order, or no such payment of it."""
+
+    reason = "unknown_order"
+
+
+class PaymentContradicts(OrderRefused):
+    """What is said of a payment contradicts what is on record of it, or of its order."""
+
+    reason = "payment_contradicts"
+
+
+class PaymentInProcess(Refused):
+    """Whether a payment is accepted is not known yet; Alipay+ is told as soon as it is."""
+
+    reason = "payment_in_process"
+
+
+class UserRefused(Refused):
+    """A wallet was asked about one of its users, and the answer is no."""
+
+
+class UserUnknown(UserRefused):
+    """The wallet has no such user."""
+
+    reason = "unknown_user"
+
+
+class TokenInvalid(UserRefused):
+    """The access token is unknown, expired or revoked."""
+
+    reason = "invalid_token"
 
 
 class CallFailed(GatewayError):

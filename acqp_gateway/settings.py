@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from acqp_gateway.addresses import is_loopback
@@ -124,6 +124,21 @@ def _base_url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _base_url_or_empty(value: Any) -> str:
+    return "" if value == "" else _base_url(value)
+
+
+class ServedPath(NamedTuple):
+    """An API's path as gunicorn sees it, and as Alipay+ calls and signs it: they differ behind a rewriting proxy."""
+
+    path: str
+    signed_path: str
+
+
+def _served(path: str, public_path: str) -> ServedPath:
+    return ServedPath(path, public_path or path)
+
+
 def _setting(default: Any, check: Check) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -151,18 +166,33 @@ class Settings:
     alipayplus_url: str = _setting("http://127.0.0.1:8100", _base_url)
     notify_registration_path: str = _setting("/aps/api/v1/merchants/notifyRegistrationStatus", _path)
     public_notify_registration_path: str = _setting("", _path_or_empty)
+    push_payment_path: str = _setting("/aps/api/v1/payments/pushPayment", _path)
+    public_push_payment_path: str = _setting("", _path_or_empty)
+    inquiry_push_payment_path: str = _setting("/aps/api/v1/payments/inquiryPushPayment", _path)
+    public_inquiry_push_payment_path: str = _setting("", _path_or_empty)
+    notify_payment_path: str = _setting("/aps/api/v1/payments/notifyPayment", _path)
+    public_notify_payment_path: str = _setting("", _path_or_empty)
+    notify_push_payment_path: str = _setting("/aps/api/v1/payments/notifyPushPayment", _path)
     sandbox_bind: str = _setting("127.0.0.1:8100", _loopback_bind)
     sandbox_dir: Path = _setting(Path("var/sandbox"), _folder)
+    sandbox_gateway_url: str = _setting("", _base_url_or_empty)
+    sandbox_wallet_client_id: str = _setting("5YWALLET00000001", _identifier)
 
     @property
-    def signed_decode_path(self) -> str:
-        """The path that Alipay+ calls and signs; it differs from decode_path only behind a rewriting proxy."""
-        return self.public_decode_path or self.decode_path
+    def served_paths(self) -> dict[str, ServedPath]:
+        """Where each API that the gateway serves lies, by the API's name."""
+        return {
+            "userInitiatedPay": _served(self.decode_path, self.public_decode_path),
+            "notifyRegistrationStatus": _served(self.notify_registration_path, self.public_notify_registration_path),
+            "pushPayment": _served(self.push_payment_path, self.public_push_payment_path),
+            "inquiryPushPayment": _served(self.inquiry_push_payment_path, self.public_inquiry_push_payment_path),
+            "notifyPayment": _served(self.notify_payment_path, self.public_notify_payment_path),
+        }
 
     @property
-    def signed_notify_registration_path(self) -> str:
-        """The path of notifyRegistrationStatus that Alipay+ calls and signs."""
-        return self.public_notify_registration_path or self.notify_registration_path
+    def gateway_url(self) -> str:
+        """Where the sandbox reaches the gateway."""
+        return self.sandbox_gateway_url or self.url
 
     @property
     def url(self) -> str:
@@ -187,13 +217,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _check_paths(settings: Settings) -> None:
-    seen = (settings.decode_path, settings.notify_registration_path)
-    signed = (settings.signed_decode_path, settings.signed_notify_registration_path)
-    for decode, notify in (seen, signed):
-        if decode == notify:
-            raise SettingError(
-                f"the paths of userInitiatedPay and notifyRegistrationStatus are both {decode}; give each its own"
-            )
+    for which in ServedPath._fields:
+        owner: dict[str, str] = {}
+        for api, served in settings.served_paths.items():
+            other = owner.setdefault(getattr(served, which), api)
+            if other != api:
+                raise SettingError(
+                    f"the paths of {other} and {api} are both {getattr(served, which)}; give each its own"
+                )
 
 
 def _from_file(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:

@@ -48,7 +48,13 @@ def test_every_refusal_has_a_row_of_its_own() -> None:
 
 
 def test_every_result_but_success_is_made_by_some_error() -> None:
-    assert set(RESULT_OF_ERROR.values()) == set(results.USER_INITIATED_PAY) - {results.SUCCESS}
+    served = {
+        *results.PUSH_PAYMENT,
+        *results.INQUIRY_PAYMENT,
+        *results.INQUIRY_CUSTOMER_ID,
+        *results.INQUIRY_USER_INFO,
+    }
+    assert set(RESULT_OF_ERROR.values()) == served - {results.SUCCESS}
 
 
 def test_every_row_is_of_a_refusal_or_a_failure_of_the_store() -> None:
@@ -57,7 +63,7 @@ def test_every_row_is_of_a_refusal_or_a_failure_of_the_store() -> None:
 
 def test_a_refusal_by_the_decoder_is_final_and_a_failure_is_not() -> None:
     for error, result in RESULT_OF_ERROR.items():
-        unknown = issubclass(error, (StoreError, errors.TrafficLimitExceeded))
+        unknown = issubclass(error, (StoreError, errors.TrafficLimitExceeded, errors.PaymentInProcess))
         assert result.status is (results.ResultStatus.U if unknown else results.ResultStatus.F), error
 
 

@@ -40,8 +40,17 @@ DEFAULTS: dict[str, Any] = {
     "alipayplus_url": "http://127.0.0.1:8100",
     "notify_registration_path": "/aps/api/v1/merchants/notifyRegistrationStatus",
     "public_notify_registration_path": "",
+    "push_payment_path": "/aps/api/v1/payments/pushPayment",
+    "public_push_payment_path": "",
+    "inquiry_push_payment_path": "/aps/api/v1/payments/inquiryPushPayment",
+    "public_inquiry_push_payment_path": "",
+    "notify_payment_path": "/aps/api/v1/payments/notifyPayment",
+    "public_notify_payment_path": "",
+    "notify_push_payment_path": "/aps/api/v1/payments/notifyPushPayment",
     "sandbox_bind": "127.0.0.1:8100",
     "sandbox_dir": Path("var/sandbox"),
+    "sandbox_gateway_url": "",
+    "sandbox_wallet_client_id": "5YWALLET00000001",
 }
 BUILT_IN = dataclasses.asdict(Settings())
 
@@ -97,14 +106,23 @@ OTHERS: dict[str, tuple[Any, Any]] = {
     "alipayplus_url": ("https://open.alipayplus.example/", "http://localhost:1/base"),
     "notify_registration_path": ("/notify", "/n"),
     "public_notify_registration_path": ("/public-notify", "/p"),
+    "push_payment_path": ("/push-payment", "/push-payment2"),
+    "public_push_payment_path": ("/public/push-payment", "/public/push-payment2"),
+    "inquiry_push_payment_path": ("/inquiry-push-payment", "/inquiry-push-payment2"),
+    "public_inquiry_push_payment_path": ("/public/inquiry-push-payment", "/public/inquiry-push-payment2"),
+    "notify_payment_path": ("/notify-payment", "/notify-payment2"),
+    "public_notify_payment_path": ("/public/notify-payment", "/public/notify-payment2"),
+    "notify_push_payment_path": ("/told", "/tell"),
     "sandbox_bind": ("127.0.0.1:1", "[::1]:8100"),
     "sandbox_dir": ("sandbox", "/var/sandbox"),
+    "sandbox_gateway_url": ("https://gateway.example/", "http://127.0.0.1:9"),
+    "sandbox_wallet_client_id": ("5YW", "5Y.wallet-1_2"),
 }
 
 
 def as_kept(name: str, value: Any) -> Any:
     kept = type(DEFAULTS[name])(value)
-    return kept.rstrip("/") if name == "alipayplus_url" else kept
+    return kept.rstrip("/") if name in ("alipayplus_url", "sandbox_gateway_url") else kept
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -180,8 +198,17 @@ BAD: dict[str, list[Any]] = {
     ],
     "notify_registration_path": ["", "/", "notify", "/notify/", "/healthz", 1],
     "public_notify_registration_path": ["/", "notify", "/notify/", False],
+    "push_payment_path": ["", "/", "x", "/x/", "/healthz", 1],
+    "public_push_payment_path": ["/", "x", "/x/", False],
+    "inquiry_push_payment_path": ["", "/", "x", "/x/", "/healthz", 1],
+    "public_inquiry_push_payment_path": ["/", "x", "/x/", False],
+    "notify_payment_path": ["", "/", "x", "/x/", "/healthz", 1],
+    "public_notify_payment_path": ["/", "x", "/x/", False],
+    "notify_push_payment_path": ["", "/", "x", "/x/", 1],
     "sandbox_bind": ["", "0.0.0.0:8100", "10.0.0.1:8100", "[::]:8100", "127.0.0.1", "example.org:8100", 8100],
     "sandbox_dir": ["", 1],
+    "sandbox_gateway_url": ["gateway.example", "http://gateway.example", "https://", 8000],
+    "sandbox_wallet_client_id": ["", "a b", "a/b", "a" * 65, 5],
 }
 
 
@@ -303,9 +330,12 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_the_path_that_is_signed() -> None:
-    assert load({"ACQP_DECODE_PATH": "/a"}).signed_decode_path == "/a"
-    assert load({"ACQP_DECODE_PATH": "/a", "ACQP_PUBLIC_DECODE_PATH": "/b"}).signed_decode_path == "/b"
-    assert load({"ACQP_PUBLIC_DECODE_PATH": ""}).signed_decode_path == DECODE_PATH
+    def served(environment: dict[str, str]) -> tuple[str, str]:
+        return load(environment).served_paths["userInitiatedPay"]
+
+    assert served({"ACQP_DECODE_PATH": "/a"}) == ("/a", "/a")
+    assert served({"ACQP_DECODE_PATH": "/a", "ACQP_PUBLIC_DECODE_PATH": "/b"}) == ("/a", "/b")
+    assert served({"ACQP_PUBLIC_DECODE_PATH": ""}) == (DECODE_PATH, DECODE_PATH)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from acqp_gateway.cli.options import (
 )
 from acqp_gateway.clock import now
 from acqp_gateway.decoder.decision import decide
-from acqp_gateway.errors import DecodeRefused, NotOnRecord
+from acqp_gateway.errors import NotOnRecord, OrderRefused
 from acqp_gateway.orders import placing, qr, states
 from acqp_gateway.orders.placing import NewOrder
 from acqp_gateway.protocol import results
@@ -149,7 +149,7 @@ def _refusal_now(store: Store, code_value: str) -> _Refusal | None:
     """What a decode would be refused with now, at an MPP where the merchant stands best; None when it would not."""
     try:
         decide(look_ahead(store, code_value, None), now())
-    except DecodeRefused as refusal:
+    except OrderRefused as refusal:
         return _Refusal(result_of(refusal).code, str(refusal))
     return None
 

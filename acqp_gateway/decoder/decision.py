@@ -30,7 +30,7 @@ _UNPAID_STATES = ("OPEN", "EXPIRED")
 
 
 def decide(record: CodeOnRecord | None, now: datetime) -> tuple[CodeOnRecord, Contract]:
-    """The record to answer from and the contract that governs it. Raises a DecodeRefused."""
+    """The record to answer from and the contract that governs it. Raises a OrderRefused."""
     if record is None:
         raise CodeUnknown
     _check_state(record.order, now)

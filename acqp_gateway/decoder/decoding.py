@@ -8,7 +8,7 @@ from datetime import datetime
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.decoder import answer
 from acqp_gateway.decoder.decision import decide
-from acqp_gateway.errors import AccessDenied, CodeExpired, DecodeRefused
+from acqp_gateway.errors import AccessDenied, CodeExpired, OrderRefused
 from acqp_gateway.protocol import results
 from acqp_gateway.protocol.gate import Handled, Incoming, result_of
 from acqp_gateway.protocol.messages.user_initiated_pay import Request
@@ -29,13 +29,13 @@ class Decoder:
         if request.acquirer_id is not None and request.acquirer_id != self._acquirer_id:
             raise AccessDenied("other_acquirer")
         started = time.perf_counter()
-        refused: DecodeRefused | None = None
+        refused: OrderRefused | None = None
         with self._decodes.transaction() as transaction:
             record = transaction.look_up(request.code_value, request.psp_id)
             decoded_at = self._clock()
             try:
                 found, contract = decide(record, decoded_at)
-            except DecodeRefused as refusal:
+            except OrderRefused as refusal:
                 refused = refusal
                 attempt = _attempt(request, record, decoded_at, started, refused)
                 transaction.record(attempt, expired=isinstance(refused, CodeExpired))
@@ -55,7 +55,7 @@ def _attempt(
     record: CodeOnRecord | None,
     decoded_at: datetime,
     started: float,
-    refused: DecodeRefused | None,
+    refused: OrderRefused | None,
 ) -> Attempt:
     result = results.SUCCESS if refused is None else result_of(refused)
     return Attempt(

@@ -54,9 +54,10 @@ _BAD_ADDRESS = "the address must be https://..., or http:// to this machine (127
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request as it went out."""
+    """A request as it goes out; `target` is what is signed of its address."""
 
     url: str
+    target: str
     headers: Mapping[str, str]
     body: bytes
 
@@ -121,26 +122,32 @@ class SigningClient:
 
         `signed_target` is what is signed where a proxy in between changes the path.
         """
-        request = self._prepared(url, body)
-        target = signed_target or request.path_url
+        return self.send(self.sign(url, body, signed_target=signed_target))
+
+    def sign(self, url: str, body: bytes, *, signed_target: str | None = None) -> Sent:
+        """A request as `call` would send it. Raises CallNotSent."""
+        target = signed_target or self._prepared(url, body).path_url
         request_time = write_time(self._clock())
         signature = sign(Message("POST", target, self._client_id, request_time, body), self._signing_key)
+        headers = {
+            "Client-Id": self._client_id,
+            "Request-Time": request_time,
+            "Signature": write_signature(signature, self._signing_version, blank_after_comma=False),
+            "Content-Type": "application/json; charset=UTF-8",
+            "Content-Length": str(len(body)),
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        return Sent(url, target, headers, body)
+
+    def send(self, sent: Sent) -> Received:
+        """Send a request as it stands and return the answer that may be believed. Raises CallFailed."""
+        request = self._prepared(sent.url, sent.body)
         request.headers.clear()
-        request.headers.update(
-            {
-                "Client-Id": self._client_id,
-                "Request-Time": request_time,
-                "Signature": write_signature(signature, self._signing_version, blank_after_comma=False),
-                "Content-Type": "application/json; charset=UTF-8",
-                "Content-Length": str(len(body)),
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-            }
-        )
+        request.headers.update(sent.headers)
         status, headers, answer = self._send(request)
-        sent = Sent(url, dict(request.headers), body)
         try:
-            return self._judge(sent, target, status, headers, answer)
+            return self._judge(sent, status, headers, answer)
         except CallFailed as failure:
             failure.answer = answer
             raise
@@ -182,11 +189,11 @@ class SigningClient:
                 raise TimedOut(f"{host} did not answer within {self._answer_s:g} s; ask again later") from error
             raise Unreachable(f"{host} cannot be reached or hung up; check the address and the network") from error
 
-    def _judge(self, sent: Sent, target: str, status: int, headers: Mapping[str, str], body: bytes) -> Received:
+    def _judge(self, sent: Sent, status: int, headers: Mapping[str, str], body: bytes) -> Received:
         if status != 200:
             raise NotOk(f"the answer had HTTP status {status} instead of 200; check the URL")
         signed = "signature" in headers or "response-time" in headers
-        proof = self._authenticate(target, headers, body) if signed else ()
+        proof = self._authenticate(sent.target, headers, body) if signed else ()
         members = _members(body)
         if not signed and members["result"]["resultStatus"] not in _UNSIGNED_BELIEVED:
             raise NotAuthentic("the answer says success and is not signed; nothing of it is believed")

@@ -55,6 +55,11 @@ RESULT_OF_ERROR: Mapping[type[Exception], ResultCode] = {
     errors.CurrencyNotSupported: results.CURRENCY_NOT_SUPPORT,
     errors.AmountInvalid: results.PAYMENT_AMOUNT_INVALID,
     errors.RecordsContradict: results.PROCESS_FAIL,
+    errors.OrderUnknown: results.ORDER_NOT_EXIST,
+    errors.PaymentContradicts: results.PROCESS_FAIL,
+    errors.PaymentInProcess: results.PAYMENT_IN_PROCESS,
+    errors.UserUnknown: results.USER_NOT_EXIST,
+    errors.TokenInvalid: results.INVALID_TOKEN,
     errors.StoreError: results.UNKNOWN_EXCEPTION,
 }
 

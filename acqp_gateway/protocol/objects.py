@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import fields, post_load, validate
 
 from acqp_gateway.protocol.fields import Flag, Moment, NaturalNumber, Text, WireSchema
 
@@ -15,11 +18,34 @@ class ResultSchema(WireSchema):
     message = Text(256, data_key="resultMessage")
 
 
+class FinalResultSchema(ResultSchema):
+    """The Result of something that has come to its end: S or F."""
+
+    status = Text(1, data_key="resultStatus", required=True, validate=validate.OneOf(["S", "F"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount of money in minor units, with its ISO 4217 code."""
+
+    currency: str
+    value: int
+
+    def as_members(self) -> dict[str, str]:
+        """The members of an Amount object."""
+        return {"currency": self.currency, "value": str(self.value)}
+
+
 class AmountSchema(WireSchema):
     """Amount: an ISO 4217 code and a natural number of its smallest unit."""
 
     currency = Text(3, required=True, validate=validate.Regexp("[A-Z]{3}"))
     value = NaturalNumber(required=True)
+
+    @post_load
+    def as_amount(self, data: dict[str, Any], **_: Any) -> Amount:
+        """The members as one object."""
+        return Amount(**data)
 
 
 class AddressSchema(WireSchema):
@@ -102,3 +128,11 @@ class SettlementStrategySchema(WireSchema):
     """SettlementStrategy: the currency in which the ACQP wants to be settled."""
 
     settlement_currency = Text(3, data_key="settlementCurrency", validate=validate.Regexp("[A-Z]{3}"))
+
+
+class UserSchema(WireSchema):
+    """User: a wallet's user, as much of it as may be told."""
+
+    user_id = Text(64, data_key="userId")
+    login_id = Text(64, data_key="userLoginId")
+    hash_login_id = Text(64, data_key="hashUserLoginId")

@@ -26,18 +26,20 @@ def scan(
     }
     body = write_object({name: value for name, value in members.items() if value is not None})
     client = calling_client(settings, answer_s=USER_INITIATED_PAY_API.peer_waits_s)
-    return client.call(url or settings.url + settings.decode_path, body, signed_target=settings.signed_decode_path)
+    served = settings.served_paths[USER_INITIATED_PAY_API.name]
+    return client.call(url or settings.gateway_url + served.path, body, signed_target=served.signed_path)
 
 
 def notify_url(settings: Settings) -> str:
     """Where the gateway is told how a registration stands."""
-    return settings.url + settings.notify_registration_path
+    return settings.gateway_url + settings.served_paths[NOTIFY_REGISTRATION_STATUS_API.name].path
 
 
 def notify(settings: Settings, body: bytes) -> Received:
     """Tell the gateway how a registration stands: its verified acknowledgement. Raises CallFailed, KeyFileError."""
     client = calling_client(settings, answer_s=NOTIFY_REGISTRATION_STATUS_API.peer_waits_s)
-    return client.call(notify_url(settings), body, signed_target=settings.signed_notify_registration_path)
+    served = settings.served_paths[NOTIFY_REGISTRATION_STATUS_API.name]
+    return client.call(notify_url(settings), body, signed_target=served.signed_path)
 
 
 def calling_client(settings: Settings, *, answer_s: float) -> SigningClient:

@@ -67,7 +67,7 @@ class Notifier:
                 direction=SENT,
                 api=NOTIFY_REGISTRATION_STATUS_API.name,
                 method="POST",
-                target=self._settings.signed_notify_registration_path,
+                target=self._settings.served_paths[NOTIFY_REGISTRATION_STATUS_API.name].signed_path,
                 request=request,
                 verdict=verdict,
                 subject=registration.request_id or "",

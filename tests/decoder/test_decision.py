@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from acqp_gateway import errors
 from acqp_gateway.decoder.decision import decide
-from acqp_gateway.errors import DecodeRefused
+from acqp_gateway.errors import OrderRefused
 from acqp_gateway.store.decodes import CodeOnRecord, Contract, Order, Place, Standing
 from acqp_gateway.store.tables import CONTRACT_PRODUCTS, KYB_LEVELS, MERCHANT_STATUSES, ORDER_STATES
 from tests.decoder.helpers import MICROSECOND, NOW, contract, merchant, order, record, same_examples, store
@@ -55,7 +55,7 @@ def made(**knobs: Any) -> CodeOnRecord:
 class Fault:
     """One thing that is wrong on record, and what a decode is refused with."""
 
-    def __init__(self, row: int, name: str, refusal: type[DecodeRefused], reason: str, **knobs: Any) -> None:
+    def __init__(self, row: int, name: str, refusal: type[OrderRefused], reason: str, **knobs: Any) -> None:
         self.row = row
         self.name = f"{row}-{name}"
         self.expected = (refusal, reason)
@@ -102,11 +102,11 @@ ROWS = range(9, 19)
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
-def refusal_of(found: CodeOnRecord | None, now: datetime = NOW) -> tuple[type[DecodeRefused], str] | None:
+def refusal_of(found: CodeOnRecord | None, now: datetime = NOW) -> tuple[type[OrderRefused], str] | None:
     """The refusal and its label; None when the code is decoded."""
     try:
         decide(found, now)
-    except DecodeRefused as refusal:
+    except OrderRefused as refusal:
         return type(refusal), refusal.reason
     return None
 
@@ -409,8 +409,8 @@ def is_consistent(sold: Order) -> bool:
 def test_it_never_fails_and_never_answers_what_it_must_not(found: CodeOnRecord) -> None:
     try:
         answered, governing = decide(found, NOW)
-    except DecodeRefused as refusal:
-        assert type(refusal) is not DecodeRefused  # noqa: PT017 -- it may be decoded, too
+    except OrderRefused as refusal:
+        assert type(refusal) is not OrderRefused  # noqa: PT017 -- it may be decoded, too
         return
     sold = answered.order
     assert answered is found

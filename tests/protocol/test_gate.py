@@ -508,7 +508,7 @@ def test_the_nearest_class_in_the_tree_counts() -> None:
 
     assert gate.result_of(StillClosed()) is results.ORDER_IS_CLOSED
     assert gate.result_of(errors.Refused()) is results.UNKNOWN_EXCEPTION
-    assert gate.result_of(errors.DecodeRefused()) is results.UNKNOWN_EXCEPTION
+    assert gate.result_of(errors.OrderRefused()) is results.UNKNOWN_EXCEPTION
     assert gate.result_of(Exception()) is results.UNKNOWN_EXCEPTION
 
 

@@ -64,7 +64,9 @@ def result(code: str, status: str) -> dict[str, str]:
 def received(members: Mapping[str, Any], *, answered_at: datetime = AT) -> Received:
     """An answer that was verified already."""
     body = json.dumps(members).encode()
-    return Received(Sent(BASE_URL, {}, b""), {"response-time": write_time(answered_at)}, body, members, signed=True)
+    return Received(
+        Sent(BASE_URL, "/", {}, b""), {"response-time": write_time(answered_at)}, body, members, signed=True
+    )
 
 
 def refused(code: str, status: str = "F") -> Received:

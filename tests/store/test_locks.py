@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from acqp_gateway.decoder.decision import decide
-from acqp_gateway.errors import DecodeRefused, MerchantNotActive, StoreBusy, StoreUnavailable
+from acqp_gateway.errors import MerchantNotActive, OrderRefused, StoreBusy, StoreUnavailable
 from acqp_gateway.store import merchants
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.tables import orders
@@ -61,7 +61,7 @@ def test_a_decode_that_had_to_wait_sees_what_was_committed_meanwhile(counter: Co
             try:
                 decide(transaction.look_up(code, None), datetime.now(UTC))
                 outcome.append(None)
-            except DecodeRefused as refusal:
+            except OrderRefused as refusal:
                 outcome.append(type(refusal))
 
     store = counter.shop.store
