@@ -16,6 +16,11 @@ from acqp_gateway.clients import ClientDirectory
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.decoder.decoding import Decoder
 from acqp_gateway.operations.health import health_blueprint
+from acqp_gateway.payments.notifications import PaymentNotifications
+from acqp_gateway.payments.push import PushPayments
+from acqp_gateway.payments.telling import PushPaymentNotifier
+from acqp_gateway.payments.unsettled import Unsettled
+from acqp_gateway.protocol.client import SigningClient
 from acqp_gateway.protocol.gate import Gate, Handled, Incoming, Interface
 from acqp_gateway.protocol.keyring import (
     ALIPAYPLUS_KEY_PREFIX,
@@ -27,7 +32,11 @@ from acqp_gateway.protocol.keyring import (
     stamp,
 )
 from acqp_gateway.protocol.messages import Api
+from acqp_gateway.protocol.messages.inquiry_push_payment import INQUIRY_PUSH_PAYMENT_API
+from acqp_gateway.protocol.messages.notify_payment import NOTIFY_PAYMENT_API
+from acqp_gateway.protocol.messages.notify_push_payment import NOTIFY_PUSH_PAYMENT_API
 from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
+from acqp_gateway.protocol.messages.push_payment import PUSH_PAYMENT_API
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.wsgi import GateBeforeApplication
 from acqp_gateway.registration.notifications import Notifications
@@ -55,9 +64,13 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
 
 
 def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> Gate:
+    push_payments = _push_payments(settings, store, clock)
     handlers: dict[Api, Callable[[Incoming[Any]], Handled]] = {
         USER_INITIATED_PAY_API: Decoder(decodes, acquirer_id=settings.acquirer_id, clock=clock).handle,
         NOTIFY_REGISTRATION_STATUS_API: Notifications(store, clock=clock).handle,
+        PUSH_PAYMENT_API: push_payments.handle,
+        INQUIRY_PUSH_PAYMENT_API: push_payments.handle_inquiry,
+        NOTIFY_PAYMENT_API: PaymentNotifications(store, acquirer_id=settings.acquirer_id, clock=clock).handle,
     }
     directory = ClientDirectory(store, settings.keys_dir, settings.client_id)
     return Gate(
@@ -69,6 +82,34 @@ def _gate(settings: Settings, store: Store, decodes: Decodes, clock: Clock) -> G
         largest_body=settings.max_body_bytes,
         may_pass=_rate_limit(settings.rate_limit),
         clock=clock,
+    )
+
+
+def _push_payments(settings: Settings, store: Store, clock: Clock) -> PushPayments:
+    """pushPayment, with what is settled and told afterwards when the store did not answer in time."""
+    notifier = PushPaymentNotifier(
+        store,
+        url=settings.alipayplus_url + settings.notify_push_payment_path,
+        client=lambda: _client_of_alipayplus(settings),
+        clock=clock,
+    )
+    push_payments = PushPayments(
+        store, acquirer_id=settings.acquirer_id, continue_with=lambda push: unsettled.take(push), clock=clock
+    )
+    unsettled = Unsettled(push_payments.settle, notifier.tell)
+    return push_payments
+
+
+def _client_of_alipayplus(settings: Settings) -> SigningClient:
+    """Calls Alipay+ with the keys that there are now. Raises KeyFileError."""
+    theirs = read_public_keys(settings.keys_dir)
+    theirs.require_any(settings.keys_dir)
+    return SigningClient(
+        client_id=settings.client_id,
+        signing_keys=_own_keys(settings),
+        peer_keys=theirs,
+        answer_s=NOTIFY_PUSH_PAYMENT_API.peer_waits_s,
+        window_s=settings.request_time_window_s,
     )
 
 

@@ -40,6 +40,11 @@ from acqp_gateway.store.decodes import look_ahead
 from acqp_gateway.store.tables import ORDER_STATES
 
 _LAST_DECODES = 10
+_STORY = {
+    "decodes": records.DECODE_COLUMNS,
+    "payments": records.PAYMENT_COLUMNS,
+    "messages": ("number", "time", "api", "outcome", "resultCode", "paymentId", "needsAttention", "said"),
+}
 
 _order_argument = click.argument("payment_request_id", metavar="PAYMENT_REQUEST_ID")
 
@@ -159,15 +164,14 @@ def _refusal_now(store: Store, code_value: str) -> _Refusal | None:
 @json_option
 @with_store
 def show(at_hand: Opened, id_or_code: str, as_json: bool) -> None:
-    """Show an order as it stands now, with its last decodes, by its paymentRequestId or by its code."""
+    """Show an order's whole story by its paymentRequestId or its code: its state, decodes and payment."""
     row = _by_id_or_code(at_hand.store, id_or_code)
     order = records.order(row, now())
     decoded = records.recorded_decodes(at_hand.store, payment_request_id=row.payment_request_id, limit=_LAST_DECODES)
-    output.show(
-        {**order, "decodes": decoded if as_json else records.with_mpp(decoded)},
-        as_json=as_json,
-        tables={"decodes": records.DECODE_COLUMNS},
-    )
+    story = {"decodes": decoded, **records.payments_of(at_hand.store, row.payment_request_id)}
+    if not as_json:
+        story |= {name: records.with_mpp(story[name]) for name in ("decodes", "payments")}
+    output.show({**order, **story}, as_json=as_json, tables=_STORY)
 
 
 def _by_id_or_code(store: Store, id_or_code: str) -> Row[Any]:

@@ -10,8 +10,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from acqp_gateway.orders.states import state_at
-from acqp_gateway.store import merchants, mpps, orders, registrations
+from acqp_gateway.store import merchants, mpps, orders, payments, registrations
 from acqp_gateway.store.database import Store
+
+#: Of one order no more are shown.
+MOST_MESSAGES = 50
 
 _ADDRESS = {
     "region": "region",
@@ -88,6 +91,39 @@ _DECODE = {
     "customerId": "customer_id",
 }
 
+_PAYMENT = {
+    "paymentId": "payment_id",
+    "api": "api",
+    "state": "state",
+    "resultCode": "result_code",
+    "reason": "reason",
+    "pspId": "psp_id",
+    "customerId": "customer_id",
+    "amount": "amount",
+    "currency": "currency",
+    "settlementAmount": "settlement_amount",
+    "settlementCurrency": "settlement_currency",
+    "paidAt": "paid_at",
+    "decidedAt": "decided_at",
+}
+_PAYMENT_MESSAGE = {
+    "number": "message_number",
+    "time": "at",
+    "api": "api",
+    "outcome": "outcome",
+    "resultCode": "result_code",
+    "said": "said",
+    "paymentRequestId": "payment_request_id",
+    "codeValue": "code_value",
+    "paymentId": "payment_id",
+    "pspId": "psp_id",
+    "amount": "amount",
+    "currency": "currency",
+    "needsAttention": "needs_attention",
+    "attendedAt": "attended_at",
+    "attendedNote": "attended_note",
+}
+
 MERCHANT_COLUMNS = ("merchant", "name", "mcc", "region", "kybLevel", "sells", "status", "statusReason")
 STORE_COLUMNS = ("store", "merchant", "name", "status", "statusReason")
 CONTRACT_COLUMNS = (
@@ -104,6 +140,20 @@ CONTRACT_COLUMNS = (
 MPP_COLUMNS = ("pspName", "pspId", "registrationRequired")
 PSP_COLUMNS = ("pspName", "status", "productCodes", "rejectionReason", "since")
 ORDER_COLUMNS = ("paymentRequestId", "state", "amount", "merchant", "store", "referenceOrderId", "expiresAt")
+PAYMENT_COLUMNS = ("paymentId", "state", "resultCode", "reason", "api", "mpp", "customerId", "paidAt")
+PAYMENT_MESSAGE_COLUMNS = (
+    "number",
+    "time",
+    "api",
+    "outcome",
+    "resultCode",
+    "amount",
+    "paymentRequestId",
+    "paymentId",
+    "needsAttention",
+    "attendedAt",
+    "said",
+)
 DECODE_COLUMNS = ("time", "resultCode", "reason", "mpp", "customerId", "durationMs")
 
 
@@ -152,6 +202,22 @@ def order(row: Row[Any], at: datetime) -> dict[str, Any]:
     return record
 
 
+def payments_of(store: Store, payment_request_id: str) -> dict[str, list[dict[str, Any]]]:
+    """The payments of an order that were decided, be it against them, and the messages about them, newest first."""
+    names = {row.psp_id: row.psp_name for row in mpps.listed(store)}
+    decided = payments.of_order(store, payment_request_id)
+    messages = payments.listed_messages(store, payment_request_id=payment_request_id, limit=MOST_MESSAGES)
+    return {
+        "payments": [{**_renamed(row, _PAYMENT), "pspName": names.get(row.psp_id)} for row in decided],
+        "messages": [payment_message(row) for row in messages],
+    }
+
+
+def payment_message(row: Row[Any]) -> dict[str, Any]:
+    """A message about a payment."""
+    return _renamed(row, _PAYMENT_MESSAGE)
+
+
 def standing(store: Store, merchant_id: str, store_id: str | None) -> dict[str, Any]:
     """How a merchant (at a store) stands with each MPP. Raises NotOnRecord."""
     grouped: dict[tuple[Any, ...], list[str]] = {}
@@ -192,5 +258,5 @@ def _decode(row: Row[Any], psp_names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def with_mpp(decoded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Decodes for a table: one column says which MPP asked, by its name where it is known."""
+    """Decodes or payments for a table: one column says which MPP it was, by its name where it is known."""
     return [{**record, "mpp": record["pspName"] or record["pspId"]} for record in decoded]

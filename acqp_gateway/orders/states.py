@@ -10,6 +10,9 @@ from sqlalchemy import Row
 from acqp_gateway.store import orders, values
 from acqp_gateway.store.database import Store
 
+#: From these a payment may make it PAID; an EXPIRED order is decoded no more, but may have been in time.
+UNPAID_STATES = ("OPEN", "EXPIRED")
+
 
 def close(store: Store, payment_request_id: str, *, reason: str | None, at: datetime) -> bool:
     """Close an order that is not to be paid any more; whether that is a change. Raises NotOnRecord, IllegalState."""
@@ -17,7 +20,7 @@ def close(store: Store, payment_request_id: str, *, reason: str | None, at: date
         store,
         payment_request_id,
         "CLOSED",
-        from_states=("OPEN", "EXPIRED"),
+        from_states=UNPAID_STATES,
         reason=values.optional_text("reason", reason, 256),
         at=at,
     )
@@ -29,7 +32,7 @@ def mark_paid(store: Store, payment_request_id: str, *, reason: str | None, at: 
         store,
         payment_request_id,
         "PAID",
-        from_states=("OPEN", "EXPIRED"),
+        from_states=UNPAID_STATES,
         reason=values.optional_text("reason", reason, 256),
         at=at,
     )

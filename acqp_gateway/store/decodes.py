@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
 
 from acqp_gateway.errors import StoreUnavailable
 from acqp_gateway.store import deadline as store_deadline
@@ -243,11 +243,16 @@ class DecodeTransaction:
         self._driver.run_and_commit(steps)
 
 
+def look_up_in(connection: Connection, code_value: str, psp_id: str | None) -> CodeOnRecord | None:
+    """Everything about a code, within the caller's transaction, who has locked what must not change."""
+    rows = connection.execute(_EVERYTHING_ABOUT_A_CODE, {"code": code_value, "psp_id": psp_id}).all()
+    return _code_on_record(rows) if rows else None
+
+
 def look_ahead(store: Store, code_value: str, psp_id: str | None) -> CodeOnRecord | None:
     """What a decode would find now; nothing is locked, recorded or pinned. Raises StoreUnavailable."""
     with store.reading() as connection:
-        rows = connection.execute(_EVERYTHING_ABOUT_A_CODE, {"code": code_value, "psp_id": psp_id}).all()
-    return _code_on_record(rows) if rows else None
+        return look_up_in(connection, code_value, psp_id)
 
 
 _ORDER_END = len(Order._fields)

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 MERCHANT_STATUSES = ("ACTIVE", "SUSPENDED", "CLOSED")
@@ -42,6 +43,10 @@ CONTRACT_PRODUCTS = (
     "AGREEMENT_PAYMENT",
 )
 IN_STORE_ORDER_CODE = CONTRACT_PRODUCTS[0]
+#: What was decided of a payment. DENIED: an inquiry was told that there is none.
+PAYMENT_STATES = ("ACCEPTED", "REFUSED", "DENIED")
+#: What became of a message about a payment.
+PAYMENT_OUTCOMES = ("APPLIED", "REPEATED", "REFUSED", "CONFLICT", "FAILED", "DELIVERED", "UNDELIVERED")
 ORDER_STATES = ("OPEN", "PAID", "CLOSED", "CANCELLED", "EXPIRED")
 APPROVED = "APPROVED"
 
@@ -318,4 +323,76 @@ registration_checks = Table(
     Index(None, "merchant_id", "store_id"),
     Index(None, "registration_request_id"),
     Index(None, "run_id"),
+)
+
+#: What was decided of each paymentId, once and for all but for a fact that comes later (notifyPayment).
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_number", _BigSerial, Identity(), primary_key=True),
+    # Of a notifyPayment it may be missing.
+    Column("payment_id", String(64), unique=True),
+    Column("payment_request_id", String(64), ForeignKey("orders.payment_request_id")),
+    Column("code_value", String(512)),
+    Column("api", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result_code", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("psp_id", String(64)),
+    Column("customer_id", String(64)),
+    # As the first call said it, where it did.
+    Column("said_payment_request_id", String(64)),
+    Column("amount", BigInteger),
+    Column("currency", String(3)),
+    Column("settlement_amount", BigInteger),
+    Column("settlement_currency", String(3)),
+    Column("paid_at", UtcTime),
+    Column("decided_at", UtcTime, nullable=False),
+    # Request-Time of the latest inquiry that was told that there is no such payment.
+    Column("denied_at", UtcTime),
+    _one_of("state", PAYMENT_STATES),
+    CheckConstraint("state <> 'ACCEPTED' OR payment_request_id IS NOT NULL", name="accepted"),
+    CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="amount"),
+    CheckConstraint("(settlement_amount IS NULL) = (settlement_currency IS NULL)", name="settlement"),
+    # One order is paid by one payment, whatever runs at the same time.
+    Index(
+        "ux_payments_accepted",
+        "payment_request_id",
+        unique=True,
+        sqlite_where=text("state = 'ACCEPTED'"),
+        postgresql_where=text("state = 'ACCEPTED'"),
+    ),
+    Index(None, "payment_request_id"),
+)
+
+#: Every message about a payment that was authentic, whatever came of it, and those that we sent.
+payment_messages = Table(
+    "payment_messages",
+    metadata,
+    Column("message_number", _BigSerial, Identity(), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("api", String(64), nullable=False),
+    # The order that is meant, where there is one; otherwise as it was said.
+    Column("payment_request_id", String(64)),
+    Column("code_value", String(512)),
+    Column("payment_id", String(64)),
+    Column("psp_id", String(64)),
+    Column("amount", BigInteger),
+    Column("currency", String(3)),
+    Column("outcome", String(16), nullable=False),
+    Column("result_code", String(64), nullable=False),
+    Column("said", String(512), nullable=False),
+    Column("needs_attention", Boolean, nullable=False),
+    Column("attended_at", UtcTime),
+    Column("attended_note", String(256)),
+    Column("body", LargeBinary, nullable=False),
+    _one_of("outcome", PAYMENT_OUTCOMES),
+    Index(None, "payment_request_id"),
+    Index(None, "payment_id"),
+    Index(
+        "ix_payment_messages_attention",
+        "message_number",
+        sqlite_where=text("needs_attention AND attended_at IS NULL"),
+        postgresql_where=text("needs_attention AND attended_at IS NULL"),
+    ),
 )

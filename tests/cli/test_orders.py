@@ -73,7 +73,7 @@ def test_a_placed_order_is_printed_whole(commands: CommandLine) -> None:
     assert order["terminalRequestTime"] == "2026-11-20T01:00:00.000+00:00"
     assert seconds_between(order["placedAt"], order["expiresAt"]) == 60
     shown = commands.json("orders", "show", order["paymentRequestId"])
-    assert shown == {**order, "decodes": []}
+    assert shown == {**order, "decodes": [], "payments": [], "messages": []}
 
 
 def test_what_is_left_out_is_made(commands: CommandLine) -> None:

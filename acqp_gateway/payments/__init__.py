@@ -1,0 +1,1 @@
+"""What comes after a decode: pushPayment, inquiryPushPayment, notifyPushPayment, and notifyPayment."""

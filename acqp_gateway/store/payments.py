@@ -1,0 +1,242 @@
+"""What was decided of each payment, and every message about one.
+
+Whoever decides holds the order's row first: a decode, another payment or a person's command waits, or is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, text, update
+
+from acqp_gateway.errors import IllegalState, NotOnRecord
+from acqp_gateway.store.database import Store
+from acqp_gateway.store.tables import decodes, merchants, orders, payment_messages, payments, stores
+
+ACCEPTED, REFUSED, DENIED = "ACCEPTED", "REFUSED", "DENIED"
+
+_DECODED = "SUCCESS"
+
+
+class Payment(NamedTuple):
+    """What was decided of a payment. Amounts in minor units, as the first call said them; times UTC."""
+
+    payment_id: str | None
+    payment_request_id: str | None
+    code_value: str | None
+    api: str
+    state: str
+    result_code: str
+    reason: str
+    psp_id: str | None
+    customer_id: str | None
+    said_payment_request_id: str | None
+    amount: int | None
+    currency: str | None
+    settlement_amount: int | None
+    settlement_currency: str | None
+    paid_at: datetime | None
+    decided_at: datetime
+    denied_at: datetime | None = None
+
+
+class PaymentMessage(NamedTuple):
+    """A message about a payment, for the record. Amount in minor units, time UTC."""
+
+    at: datetime
+    api: str
+    payment_request_id: str | None
+    code_value: str | None
+    payment_id: str | None
+    psp_id: str | None
+    amount: int | None
+    currency: str | None
+    outcome: str
+    result_code: str
+    said: str
+    needs_attention: bool
+    body: bytes
+
+
+def be_brief(connection: Connection, patience_s: float) -> None:
+    """Wait for each lock of this transaction so shortly that all of them together fit into the store's patience."""
+    if connection.dialect.name == "postgresql":
+        milliseconds = max(20, int(patience_s * 1000 / 10))
+        connection.execute(text("SELECT set_config('lock_timeout', :ms, true)"), {"ms": f"{milliseconds}ms"})
+
+
+def lock_order_of_code(connection: Connection, code_value: str) -> Row[Any] | None:
+    """The order of a code, held until the transaction ends; None when no order has it."""
+    return _locked(connection, orders.c.code_value == code_value)
+
+
+def lock_order(connection: Connection, payment_request_id: str) -> Row[Any] | None:
+    """An order, held until the transaction ends; None when it is not on record."""
+    return _locked(connection, orders.c.payment_request_id == payment_request_id)
+
+
+def _locked(connection: Connection, condition: Any) -> Row[Any] | None:
+    return connection.execute(select(orders).where(condition).with_for_update(key_share=True)).one_or_none()
+
+
+def hold_merchant(connection: Connection, order: Row[Any]) -> None:
+    """Let nobody suspend the order's merchant or store until the transaction ends."""
+    merchant = select(merchants.c.merchant_id).where(merchants.c.merchant_id == order.merchant_id)
+    connection.execute(merchant.with_for_update(read=True))
+    if order.store_id is not None:
+        of_store = and_(stores.c.merchant_id == order.merchant_id, stores.c.store_id == order.store_id)
+        connection.execute(select(stores.c.store_id).where(of_store).with_for_update(read=True))
+
+
+def last_decoded_at(connection: Connection, code_value: str) -> datetime | None:
+    """When a code was last decoded with success; None when it never was."""
+    query = select(func.max(decodes.c.decoded_at)).where(
+        decodes.c.code_value == code_value, decodes.c.result_code == _DECODED
+    )
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
+def find(connection: Connection, payment_id: str) -> Row[Any] | None:
+    """What was decided of a paymentId, held until the transaction ends; None when nobody knows it."""
+    query = select(payments).where(payments.c.payment_id == payment_id).with_for_update(key_share=True)
+    return connection.execute(query).one_or_none()
+
+
+def merchant_statuses(connection: Connection, order: Row[Any]) -> tuple[str, str | None]:
+    """The status of an order's merchant, and of its store where it has one."""
+    status = connection.execute(
+        select(merchants.c.status).where(merchants.c.merchant_id == order.merchant_id)
+    ).scalar_one()
+    of_store = and_(stores.c.merchant_id == order.merchant_id, stores.c.store_id == order.store_id)
+    return status, connection.execute(select(stores.c.status).where(of_store)).scalar_one_or_none()
+
+
+def accepted_for(connection: Connection, payment_request_id: str) -> Row[Any] | None:
+    """The payment that paid an order; None when none has."""
+    query = select(payments).where(payments.c.payment_request_id == payment_request_id, payments.c.state == ACCEPTED)
+    return connection.execute(query).one_or_none()
+
+
+def put(connection: Connection, payment: Payment, *, known: Row[Any] | None = None) -> None:
+    """Write a decision, in place of the one that is `known`.
+
+    Raises sqlalchemy's IntegrityError when somebody else has just decided of this paymentId or order.
+    """
+    if known is None:
+        connection.execute(insert(payments).values(payment._asdict()))
+    else:
+        connection.execute(
+            update(payments)
+            .where(payments.c.payment_number == known.payment_number)
+            .values({**payment._asdict(), "denied_at": known.denied_at})
+        )
+
+
+def deny(connection: Connection, payment: Payment, *, known: Row[Any] | None) -> None:
+    """Write down that an inquiry was told that there is no such payment; the latest inquiry counts."""
+    if known is None:
+        put(connection, payment)
+    elif payment.denied_at is not None and (known.denied_at is None or known.denied_at < payment.denied_at):
+        connection.execute(
+            update(payments)
+            .where(payments.c.payment_number == known.payment_number)
+            .values(denied_at=payment.denied_at)
+        )
+
+
+def mark_paid(connection: Connection, order: Row[Any], *, reason: str, at: datetime) -> None:
+    """Make a locked order PAID, from whatever state it is in."""
+    connection.execute(
+        update(orders)
+        .where(orders.c.payment_request_id == order.payment_request_id, orders.c.state != "PAID")
+        .values(state="PAID", state_reason=reason, state_since=at)
+    )
+
+
+def record(connection: Connection, message: PaymentMessage) -> None:
+    """Keep a message. The very same one again calls no second person."""
+    if message.needs_attention and _was_kept_before(connection, message):
+        message = message._replace(needs_attention=False)
+    connection.execute(insert(payment_messages).values(message._asdict()))
+
+
+def _was_kept_before(connection: Connection, message: PaymentMessage) -> bool:
+    columns = payment_messages.c
+    about = (
+        columns.payment_id == message.payment_id
+        if message.payment_request_id is None
+        else columns.payment_request_id == message.payment_request_id
+    )
+    query = select(columns.message_number).where(about, columns.api == message.api, columns.body == message.body)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def listed_messages(
+    store: Store,
+    *,
+    payment_request_id: str | None = None,
+    payment_id: str | None = None,
+    needs_attention: bool = False,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Messages about payments, the newest first; with `needs_attention` those that still wait for a person.
+
+    Of an order: those that mean it, be it by their paymentRequestId, their code or their paymentId.
+    """
+    query = select(payment_messages).order_by(payment_messages.c.message_number.desc()).limit(limit)
+    if needs_attention:
+        query = query.where(payment_messages.c.needs_attention, payment_messages.c.attended_at.is_(None))
+    if payment_id is not None:
+        query = query.where(payment_messages.c.payment_id == payment_id)
+    if payment_request_id is not None:
+        ids = select(payments.c.payment_id).where(payments.c.payment_request_id == payment_request_id)
+        query = query.where(
+            or_(
+                payment_messages.c.payment_request_id == payment_request_id,
+                payment_messages.c.payment_id.in_(ids),
+            )
+        )
+    with store.reading() as connection:
+        return connection.execute(query).all()
+
+
+def of_order(store: Store, payment_request_id: str) -> Sequence[Row[Any]]:
+    """The payments of an order that were accepted or refused, the latest decision first."""
+    query = (
+        select(payments)
+        .where(payments.c.payment_request_id == payment_request_id, payments.c.state != DENIED)
+        .order_by(payments.c.decided_at.desc(), payments.c.payment_number.desc())
+    )
+    with store.reading() as connection:
+        return connection.execute(query).all()
+
+
+def message(store: Store, message_number: int) -> Row[Any]:
+    """One message. Raises NotOnRecord."""
+    with store.reading() as connection:
+        return _require_message(connection, message_number)
+
+
+def _require_message(connection: Connection, message_number: int) -> Row[Any]:
+    query = select(payment_messages).where(payment_messages.c.message_number == message_number)
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise NotOnRecord(f"no message {message_number} on record; see: acqp-gateway payments list")
+    return found
+
+
+def attend(store: Store, message_number: int, *, note: str | None, at: datetime) -> bool:
+    """A person has seen to a message; whether that is a change.
+
+    Raises NotOnRecord, and IllegalState for a message that waited for nobody.
+    """
+    columns = payment_messages.c
+    waiting = (columns.message_number == message_number, columns.needs_attention, columns.attended_at.is_(None))
+    with store.writing() as connection:
+        if not _require_message(connection, message_number).needs_attention:
+            raise IllegalState(f"message {message_number} waits for nobody")
+        ticked = update(payment_messages).where(*waiting).values(attended_at=at, attended_note=note)
+        return bool(connection.execute(ticked).rowcount)
