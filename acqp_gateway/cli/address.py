@@ -1,16 +1,15 @@
-"""Whether the gateway can have the address that it is to serve."""
+"""Whether a server can have the address that it is to serve."""
 
 from __future__ import annotations
 
 import socket
 
 from acqp_gateway.errors import SettingError
-from acqp_gateway.settings import Settings
 
 
-def require_free(configured: Settings, *, command: str) -> None:
-    """Raise SettingError while somebody else has the address; `command` is what is to be tried again."""
-    host, _, port = configured.bind.rpartition(":")
+def require_free(bind: str, *, another: str) -> None:
+    """Raise SettingError while somebody else has the address; `another` says how to try it with another one."""
+    host, _, port = bind.rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As gunicorn does: connections of an earlier server that linger are no hindrance.
@@ -19,6 +18,6 @@ def require_free(configured: Settings, *, command: str) -> None:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
             raise SettingError(
-                f"{configured.bind} cannot be used ({error.strerror}); end the program that uses it, or choose"
-                f" another: ACQP_BIND=127.0.0.1:8001 acqp-gateway {command}"
+                f"{bind} cannot be used ({error.strerror}); end the program that uses it, or choose"
+                f" another: {another}"
             ) from None

@@ -16,5 +16,5 @@ def serve() -> None:
     By gunicorn, until SIGTERM or Ctrl-C. In a source tree this does what
     gunicorn -c config/gunicorn.conf.py wsgi:app does.
     """
-    address.require_free(settings.load(), command="serve")
+    address.require_free(settings.load().bind, another="ACQP_BIND=127.0.0.1:8001 acqp-gateway serve")
     become(command_of(*GUNICORN))

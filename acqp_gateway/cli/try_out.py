@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import click
 import requests
@@ -28,23 +29,64 @@ _ENDS_WITHIN_S = 20.0
 _SAMPLE_PSP = "ALIPAY_CN"
 
 
+class _Server(NamedTuple):
+    """A server of the trial: what a person calls it, how it is started, and where it says that it is ready."""
+
+    name: str
+    command: list[str]
+    ready_at: str
+    environment: dict[str, str]
+
+
 @click.command("try-out")
 def try_out() -> None:
-    """Try the whole gateway on this machine.
+    """Try the whole gateway on this machine, with the sandbox as Alipay+ and a wallet.
 
-    Sample merchants, a running server, an order, and its code scanned as Alipay+ would; then it goes on serving
-    until Ctrl-C.
+    Sample merchants, both servers, an order, and its code scanned as Alipay+ would; then it goes on serving until
+    Ctrl-C.
     """
     configured = settings.load()
-    address.require_free(configured, command="try-out")
+    address.require_free(configured.bind, another="ACQP_BIND=127.0.0.1:8001 acqp-gateway try-out")
+    address.require_free(configured.sandbox_bind, another="ACQP_SANDBOX_BIND=127.0.0.1:8101 acqp-gateway try-out")
     output.show_all(
         prepare(with_sandbox=True, with_samples=True).records, ("outcome", "what"), as_json=False, none=""
     )
-    with _signals_as_interrupts(), _gateway() as gateway:
-        _wait_until_ready(gateway, configured)
+    with _signals_as_interrupts(), ExitStack() as running:
+        processes = {server.name: running.enter_context(_running(server)) for server in _servers(configured)}
+        for server in _servers(configured):
+            _wait_until_ready(server, processes[server.name])
         _place_and_scan()
-        _announce(f"The gateway serves {configured.url}{configured.decode_path}; Ctrl-C ends it.")
-        raise CommandRefused(f"the gateway ended by itself ({gateway.wait()}); the lines above say why")
+        _announce(*_addresses(configured))
+        raise CommandRefused(_who_ended(processes))
+
+
+def _servers(configured: Settings) -> list[_Server]:
+    sandbox_url = f"http://{configured.sandbox_bind}"
+    return [
+        # Whatever is configured, nothing of a trial is told to the real Alipay+.
+        _Server("gateway", command_of(*GUNICORN), f"{configured.url}/readyz", {"ACQP_ALIPAYPLUS_URL": sandbox_url}),
+        _Server("sandbox", command_of(SANDBOX, "serve"), f"{sandbox_url}/healthz", {}),
+    ]
+
+
+def _addresses(configured: Settings) -> list[str]:
+    order = "--merchant SAMPLE-COFFEE --store SHIBUYA --amount 1500 --currency JPY"
+    return [
+        f"The gateway serves  {configured.url}{configured.decode_path}",
+        f"The sandbox serves  http://{configured.sandbox_bind}/",
+        "Open the sandbox in a browser: pay as a wallet's user does, and watch the messages.",
+        f"Its control token lies in {configured.sandbox_dir / 'control-token'}",
+        f'Another order: acqp-gateway orders place {order} --description "2 lattes"',
+        "Ctrl-C ends both.",
+    ]
+
+
+def _who_ended(processes: Mapping[str, subprocess.Popen[bytes]]) -> str:
+    """Wait until a server ends, which none should."""
+    while True:
+        for name, process in processes.items():
+            with suppress(subprocess.TimeoutExpired):
+                return f"the {name} ended by itself ({process.wait(_LOOK_AGAIN_AFTER_S)}); the lines above say why"
 
 
 @contextmanager
@@ -61,13 +103,15 @@ def _signals_as_interrupts() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        output.message("The gateway has ended.")
+        output.message("Gateway and sandbox have ended.")
 
 
 @contextmanager
-def _gateway() -> Iterator[subprocess.Popen[bytes]]:
+def _running(server: _Server) -> Iterator[subprocess.Popen[bytes]]:
     # In a process group of its own: Ctrl-C is for us to pass on, once, when the child is told to end.
-    process = subprocess.Popen(command_of(*GUNICORN), process_group=0)  # noqa: S603  # ours alone
+    process = subprocess.Popen(  # noqa: S603  # ours alone
+        server.command, process_group=0, env={**os.environ, **server.environment}
+    )
     try:
         yield process
     finally:
@@ -85,24 +129,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_until_ready(gateway: subprocess.Popen[bytes], configured: Settings) -> None:
+def _wait_until_ready(server: _Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
-    while not _is_ready(configured):
-        if gateway.poll() is not None:
-            raise CommandRefused(f"the gateway did not start ({gateway.returncode}); the lines above say why")
+    while not _is_ready(server.ready_at):
+        if process.poll() is not None:
+            raise CommandRefused(f"the {server.name} did not start ({process.returncode}); the lines above say why")
         if time.monotonic() > deadline:
             raise CommandRefused(
-                f"the gateway was not ready within {_READY_WITHIN_S:g} s; see: acqp-gateway settings check"
+                f"the {server.name} was not ready within {_READY_WITHIN_S:g} s; see: acqp-gateway settings check"
             )
         time.sleep(_LOOK_AGAIN_AFTER_S)
 
 
-def _is_ready(configured: Settings) -> bool:
+def _is_ready(url: str) -> bool:
     with requests.Session() as session:
         # A proxy of the environment's would be asked for this very machine.
         session.trust_env = False
         try:
-            return session.get(f"{configured.url}/readyz", timeout=1).status_code == 200
+            return session.get(url, timeout=1).status_code == 200
         except requests.RequestException:
             return False
 
@@ -117,7 +161,8 @@ def _place_and_scan() -> None:
         output.warn("the scan brought no decoded order; the lines above say why")
 
 
-def _announce(text: str) -> None:
+def _announce(*lines: str) -> None:
     click.echo(err=True)
-    output.message(text)
+    for line in lines:
+        output.message(line)
     click.echo(err=True)

@@ -23,7 +23,7 @@ from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.protocol.results import ResultCode, ResultStatus
 from acqp_gateway.store import payments
 from acqp_gateway.store.database import Store
-from acqp_gateway.store.payments import ACCEPTED, Payment, PaymentMessage
+from acqp_gateway.store.payments import ACCEPTED, REFUSED, Payment, PaymentMessage
 
 _ATTEMPTS = 3
 
@@ -90,11 +90,13 @@ def _judge(connection: Connection, notification: Notification, order: Row[Any] |
     if notification.result_status == ResultStatus.F:
         return _failed(notification, accepted)
     known = payments.find(connection, notification.payment_id) if notification.payment_id else None
-    if known is not None and known.payment_request_id not in (None, order.payment_request_id):
-        return _refused(f"this paymentId is on record for another order, {known.payment_request_id}")
+    if known is not None and known.state == ACCEPTED and known.payment_request_id != order.payment_request_id:
+        return _refused(f"this paymentId has paid another order, {known.payment_request_id}")
     if accepted is not None:
         return _repeated(notification, accepted)
     flags = _flags(connection, notification, order, at)
+    if known is not None and known.state == REFUSED:
+        flags.append(f"its pushPayment had been refused ({known.result_code})")
     payment = _payment(notification, order, at)
     said = "; ".join(["paid", *flags])
     return _Outcome("APPLIED", results.SUCCESS, said, bool(flags), payment, known)

@@ -87,13 +87,10 @@ class PushPayments:
         except StoreError as error:
             if not self._continue_with(push):
                 raise
-            raise PaymentInProcess(detail=str(error)) from error
-        facts = {
-            "psp": push.request.psp_id,
-            "order": verdict.payment_request_id,
-            "payment": verdict.payment_id,
-            "reason": verdict.reason or None,
-        }
+            in_process = PaymentInProcess(detail=str(error))
+            in_process.facts = _facts(push)
+            raise in_process from error
+        facts = {**_facts(push), "order": verdict.payment_request_id, "reason": verdict.reason or None}
         return Handled(refusal_body(verdict.result), verdict.result, facts)
 
     def settle(self, push: Push) -> Verdict:
@@ -132,6 +129,10 @@ class PushPayments:
         with self._store.writing() as connection:
             payments.be_brief(connection, self._store.patience_s)
             return work(connection)
+
+
+def _facts(push: Push) -> dict[str, str | None]:
+    return {"psp": push.request.psp_id, "payment": push.request.payment_id}
 
 
 def _settle(connection: Connection, push: Push) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -122,7 +123,12 @@ def work_through(session: Session) -> None:
 @pytest.fixture
 def trial(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A running `try-out`."""
-    session = Session(tmp_path, ACQP_BIND=f"127.0.0.1:{free_port()}", ACQP_WORKERS="1")
+    session = Session(
+        tmp_path,
+        ACQP_BIND=f"127.0.0.1:{free_port()}",
+        ACQP_SANDBOX_BIND=f"127.0.0.1:{free_port()}",
+        ACQP_WORKERS="1",
+    )
     with started(
         [PROGRAM, "try-out"],
         cwd=tmp_path,
@@ -156,23 +162,31 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_a_trial_goes_from_nothing_to_a_verified_answer(trial: subprocess.Popen[str]) -> None:
-    read = read_until(trial, "Ctrl-C ends it")
+    read = read_until(trial, "Ctrl-C ends both")
     assert "SAMPLE-COFFEE" in read
     assert "█▀▀" in read
     assert "SUCCESS, signature verified" in read
+    assert re.search(
+        r"^The gateway serves  http://127\.0\.0\.1:\d+/aps/api/v1/payments/userInitiatedPay$", read, re.M
+    )
+    assert re.search(r"^The sandbox serves  http://127\.0\.0\.1:\d+/$", read, re.M)
     below = psutil.Process(trial.pid).children(recursive=True)
-    assert below
+    assert len(below) > 2
     trial.send_signal(signal.SIGINT)
     assert trial.wait(timeout=30) == 0
     assert not any(process.is_running() and process.status() != "zombie" for process in below)
 
 
-def test_a_trial_says_so_when_its_server_ends(trial: subprocess.Popen[str]) -> None:
-    read_until(trial, "Ctrl-C ends it")
-    [server] = psutil.Process(trial.pid).children()
+@pytest.mark.parametrize("name", ["gateway", "sandbox"])
+def test_a_trial_says_so_when_one_of_its_servers_ends(trial: subprocess.Popen[str], name: str) -> None:
+    read_until(trial, "Ctrl-C ends both")
+    servers = psutil.Process(trial.pid).children()
+    below = psutil.Process(trial.pid).children(recursive=True)
+    [server] = [each for each in servers if ("acqp_gateway.sandbox" in each.cmdline()) == (name == "sandbox")]
     server.terminate()
-    assert "acqp-gateway: the gateway ended by itself (0)" in read_until(trial, "ended by itself")
+    assert f"acqp-gateway: the {name} ended by itself (0)" in read_until(trial, "ended by itself")
     assert trial.wait(timeout=30) == 1
+    assert not any(process.is_running() and process.status() != "zombie" for process in below)
 
 
 @pytest.mark.parametrize("command", ["try-out", "serve"])
