@@ -1,13 +1,15 @@
-"""`make bench`: decodes a second, against the RSA-2048 signatures a second of the same cores in the same run.
+"""`make bench`: decodes and payments a second, against the RSA-2048 signatures a second of the same cores.
 
 Everything is real: gunicorn with its configuration, PostgreSQL with fsync, requests signed beforehand and sent by
-wrk. First decodes (each code once: pin and record are written) and repeats are measured apart, and both with few
-and with many orders in the store. Every answer is checked afterwards against what the store recorded.
+wrk. First decodes (each code once: pin and record are written), repeats and the payments of what was decoded
+(pushPayment) are measured apart, with few and with many orders in the store. Every answer is checked afterwards
+against what the store recorded.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,34 +20,63 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy import func, select, text
+from sqlalchemy import Column, func, select, text
 
 from acqp_gateway.protocol.keyring import generate_key_file, read_private_key
+from acqp_gateway.protocol.messages.push_payment import PUSH_PAYMENT_API
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
 from acqp_gateway.protocol.signature import Message, sign
 from acqp_gateway.store import clients, migration, mpps
 from acqp_gateway.store.database import Store
-from acqp_gateway.store.tables import decodes
+from acqp_gateway.store.tables import decodes, payment_messages
 from tests.gateway_process import GatewayProcess, running_gateway
 from tests.merchants import open_shop
-from tests.peer import CLIENT_ID, Keys, decode_request, exchange, make_keys
+from tests.peer import ACQUIRER_ID, CLIENT_ID, Keys, SignedRequest, decode_request, exchange, make_keys
 from tests.postgresql import PostgresqlServer
 
 CONNECTIONS = 16
 REPLAY = Path(__file__).parent / "replay.lua"
 #: What a production server has, too; durability (fsync, synchronous_commit) stays as it is by default.
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is sent for a code, and where the store counts it."""
+
+    request: Callable[[Keys, str], SignedRequest]
+    number: Column[Any]
+    at: Column[Any]
+
+
+def pay_request(keys: Keys, code_value: str) -> SignedRequest:
+    """A pushPayment of what every order of the benchmark costs."""
+    members = {
+        "acquirerId": ACQUIRER_ID,
+        "pspId": "1022088000000000001",
+        "codeValue": code_value,
+        "paymentId": hashlib.sha256(code_value.encode()).hexdigest(),
+        "paymentAmount": {"currency": "JPY", "value": "1500"},
+        "settlementAmount": {"currency": "USD", "value": "1000"},
+        "customerId": "U1",
+    }
+    return SignedRequest(keys.alipayplus, json.dumps(members).encode(), target=PUSH_PAYMENT_API.default_path)
+
+
+DECODE = Kind(decode_request, decodes.c.decode_id, decodes.c.decoded_at)
+PAY = Kind(pay_request, payment_messages.c.message_number, payment_messages.c.at)
 
 
 @dataclass(frozen=True)
@@ -163,21 +194,30 @@ class Bench:
     def empty(self) -> None:
         """Have no orders again."""
         with self.store.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM payments")
             connection.exec_driver_sql("DELETE FROM orders")
             connection.exec_driver_sql("DELETE FROM decodes")
 
     def load(
-        self, name: str, orders: int, codes: list[str], *, seconds: int, again: bool, pause_ms: float = 0
+        self,
+        name: str,
+        orders: int,
+        codes: list[str],
+        *,
+        seconds: int,
+        again: bool,
+        pause_ms: float = 0,
+        kind: Kind = DECODE,
     ) -> Load:
         """Send one signed request a code, or go round until the time is over."""
-        requests = self._sign_all(codes)
-        last = self._last_decode()
+        requests = self._sign_all(codes, kind)
+        last = self._last(kind)
         roots = [[self.gateway.process.pid], [self.database_pid] if self.database_pid else []]
         cpu = [cpu_seconds(group) for group in roots]
         measured = self._run_wrk(requests, seconds, again=again, pause_ms=pause_ms)
         used = [cpu_seconds(group) - start for group, start in zip(roots, cpu, strict=True)]
-        self._settle()
-        handled, took = self._recorded_since(last)
+        self._settle(kind)
+        handled, took = self._recorded_since(last, kind)
         self._check(measured, handled, len(codes), again=again)
         return Load(
             name,
@@ -232,32 +272,33 @@ class Bench:
             refused = connection.exec_driver_sql(
                 "SELECT DISTINCT result_code, reason FROM decodes WHERE result_code <> 'SUCCESS'"
             ).all()
-        if refused:
-            raise RuntimeError(f"decodes were refused: {refused}")
+            unpaid = connection.exec_driver_sql(
+                "SELECT DISTINCT outcome, result_code, said FROM payment_messages WHERE outcome <> 'APPLIED'"
+            ).all()
+        if refused or unpaid:
+            raise RuntimeError(f"decodes or payments were refused: {refused} {unpaid}")
 
-    def _last_decode(self) -> int:
+    def _last(self, kind: Kind) -> int:
         with self.store.reading() as connection:
-            return int(connection.execute(select(func.coalesce(func.max(decodes.c.decode_id), 0))).scalar_one())
+            return int(connection.execute(select(func.coalesce(func.max(kind.number), 0))).scalar_one())
 
-    def _settle(self) -> None:
+    def _settle(self, kind: Kind) -> None:
         """Wait for what wrk left under way."""
         last = -1
-        while last != (last := self._last_decode()):
+        while last != (last := self._last(kind)):
             time.sleep(0.3)
 
-    def _recorded_since(self, last: int) -> tuple[int, float]:
-        """How many decodes there were, and the seconds from the first to the last."""
-        times = func.min(decodes.c.decoded_at), func.max(decodes.c.decoded_at)
+    def _recorded_since(self, last: int, kind: Kind) -> tuple[int, float]:
+        """How many there were, and the seconds from the first to the last."""
+        times = func.min(kind.at), func.max(kind.at)
         with self.store.reading() as connection:
-            count, first, latest = connection.execute(
-                select(func.count(), *times).where(decodes.c.decode_id > last)
-            ).one()
+            count, first, latest = connection.execute(select(func.count(), *times).where(kind.number > last)).one()
         return count, (latest - first).total_seconds()
 
-    def _sign_all(self, codes: list[str]) -> Path:
+    def _sign_all(self, codes: list[str], kind: Kind) -> Path:
         pem = self.keys.alipayplus.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         with multiprocessing.Pool() as signers:
-            raws = signers.starmap(_signed, [(pem, code) for code in codes], chunksize=100)
+            raws = signers.starmap(_signed, [(pem, code, kind is PAY) for code in codes], chunksize=100)
         path = self.folder / "requests"
         path.write_bytes(b"".join(b"%08d%s" % (len(raw), raw) for raw in raws))
         return path
@@ -274,12 +315,13 @@ class Bench:
 _signing_keys: Keys | None = None
 
 
-def _signed(pem: bytes, code: str) -> bytes:
+def _signed(pem: bytes, code: str, pays: bool) -> bytes:
     global _signing_keys
     if _signing_keys is None:
         key = load_pem_private_key(pem, None)
-        _signing_keys = Keys(Path(), Path(), key, key.public_key())  # type: ignore[arg-type]  # RSA, as written above
-    return decode_request(_signing_keys, code).raw()
+        public = key.public_key()
+        _signing_keys = Keys(Path(), Path(), key, public, public)  # type: ignore[arg-type]  # RSA, as written above
+    return (PAY if pays else DECODE).request(_signing_keys, code).raw()
 
 
 @contextmanager
@@ -307,9 +349,9 @@ def warm_up(bench: Bench) -> None:
 
 
 def measure(bench: Bench, sizes: list[int], seconds: int, progress: Progress) -> list[Load]:
-    """First decodes and repeats for each number of orders."""
+    """First decodes, repeats and payments for each number of orders."""
     found = []
-    task = progress.add_task("", total=len(sizes) * 3)
+    task = progress.add_task("", total=len(sizes) * 4)
     for size in sizes:
         progress.update(task, description=f"{size:,} orders: placing")
         bench.empty()
@@ -318,17 +360,20 @@ def measure(bench: Bench, sizes: list[int], seconds: int, progress: Progress) ->
         found.append(bench.load("first", size, codes, seconds=120, again=False))
         progress.update(task, description=f"{size:,} orders: repeats", advance=1)
         found.append(bench.load("repeat", size, codes, seconds=seconds, again=True))
+        saturated = found[-1]
+        if size == sizes[-1]:
+            pause = CONNECTIONS / (saturated.per_second / 2) * 1000 - saturated.p50 / 2
+            found.append(bench.load("half load", size, codes, seconds=seconds, again=True, pause_ms=pause))
+        progress.update(task, description=f"{size:,} orders: payments", advance=1)
+        found.append(bench.load("payment", size, codes, seconds=120, again=False, kind=PAY))
         progress.update(task, advance=1)
-    saturated = found[-1]
-    pause = CONNECTIONS / (saturated.per_second / 2) * 1000 - saturated.p50 / 2
-    found.append(bench.load("half load", sizes[-1], codes, seconds=seconds, again=True, pause_ms=pause))
     return found
 
 
 def show(console: Console, title: str, loads: list[Load], signatures: Signatures, memory: float) -> None:
     """One table a store."""
     table = Table(title=title)
-    for heading in ("", "orders", "decodes/s", "ratio", "server", "database", "both", "p50 ms", "p95", "p99", "n"):
+    for heading in ("", "orders", "a second", "ratio", "server", "database", "both", "p50 ms", "p95", "p99", "n"):
         table.add_column(heading, justify="right")
     for load in loads:
         both = load.server_ms + load.database_ms
@@ -339,7 +384,7 @@ def show(console: Console, title: str, loads: list[Load], signatures: Signatures
         )  # fmt: skip
     console.print(table)
     console.print(
-        "ratio: decodes/s over RSA-2048 signatures/s of all cores; server, database, both: CPU of a decode in"
+        "ratio: a second over RSA-2048 signatures/s of all cores; server, database, both: CPU of each in"
         f" signatures; memory of a worker: {memory:.0f} MiB"
     )
 
