@@ -94,7 +94,11 @@ def _push_payments(settings: Settings, store: Store, clock: Clock) -> PushPaymen
         clock=clock,
     )
     push_payments = PushPayments(
-        store, acquirer_id=settings.acquirer_id, continue_with=lambda push: unsettled.take(push), clock=clock
+        store,
+        acquirer_id=settings.acquirer_id,
+        continue_with=lambda push: unsettled.take(push),
+        is_settling=lambda payment_id: unsettled.holds(payment_id),
+        clock=clock,
     )
     unsettled = Unsettled(push_payments.settle, notifier.tell)
     return push_payments

@@ -38,6 +38,8 @@ from acqp_gateway.store.payments import ACCEPTED, DENIED, REFUSED, Payment, Paym
 
 #: Two calls that decide at the same time of one paymentId for two orders: the second looks again.
 _ATTEMPTS = 3
+#: After an outage, pushPayments that were answered U are settled within this time, by whichever worker holds them.
+_SETTLED_AFTER_AN_OUTAGE_WITHIN_S = 3.0
 
 Done = TypeVar("Done")
 
@@ -67,15 +69,22 @@ class PushPayments:
     """Decides pushPayments and answers inquiries about them.
 
     `continue_with` takes a pushPayment whose outcome the store kept from us; it says whether it will be settled
-    and told.
+    and told. `is_settling` says whether a paymentId is among those.
     """
 
     def __init__(
-        self, store: Store, *, acquirer_id: str, continue_with: Callable[[Push], bool], clock: Clock = now
+        self,
+        store: Store,
+        *,
+        acquirer_id: str,
+        continue_with: Callable[[Push], bool],
+        is_settling: Callable[[str], bool] = lambda _payment_id: False,
+        clock: Clock = now,
     ) -> None:
         self._store = store
         self._acquirer_id = acquirer_id
         self._continue_with = continue_with
+        self._is_settling = is_settling
         self._clock = clock
 
     def handle(self, incoming: Incoming[push_payment.Request]) -> Handled:
@@ -101,17 +110,20 @@ class PushPayments:
         """The answer to an inquiryPushPayment. Raises AccessDenied, OrderUnknown, PaymentContradicts, StoreError."""
         request = incoming.request
         self._check_acquirer(request.acquirer_id)
-        at = self._clock()
-        found = self._in_transaction(lambda connection: _look_into(connection, request, incoming.requested_at, at))
+        # Looked at before the record: what is settled in between is on record then.
+        may_be_settling = self._is_settling(request.payment_id) or self._store.breaker.recovered_within(
+            _SETTLED_AFTER_AN_OUTAGE_WITHIN_S
+        )
+        denial = None if may_be_settling else (incoming.requested_at, self._clock())
+        found = self._in_transaction(lambda connection: _look_into(connection, request, denial))
+        if found is None and may_be_settling:
+            return _told(results.PAYMENT_IN_PROCESS, request.payment_id, None)
         if found is None:
             raise OrderUnknown("unknown_payment")
         differing = decision.difference(request, found)
         if differing is not None:
             raise PaymentContradicts("differs_from_first_call", differing)
-        payment_result = results.BY_CODE[found.result_code]
-        members = {"result": results.SUCCESS.as_members(), "paymentResult": payment_result.as_members()}
-        facts = {"payment": found.payment_id, "order": found.payment_request_id, "payment_result": found.result_code}
-        return Handled(write_object(members), facts=facts)
+        return _told(results.BY_CODE[found.result_code], found.payment_id, found.payment_request_id)
 
     def _check_acquirer(self, acquirer_id: str) -> None:
         if acquirer_id != self._acquirer_id:
@@ -248,17 +260,27 @@ def _message(
     )
 
 
+def _told(payment_result: ResultCode, payment_id: str, payment_request_id: str | None) -> Handled:
+    """The answer to an inquiry about a payment."""
+    members = {"result": results.SUCCESS.as_members(), "paymentResult": payment_result.as_members()}
+    facts = {"payment": payment_id, "order": payment_request_id, "payment_result": payment_result.code}
+    return Handled(write_object(members), facts=facts)
+
+
 def _look_into(
-    connection: Connection, request: inquiry_push_payment.Request, requested_at: datetime, at: datetime
+    connection: Connection, request: inquiry_push_payment.Request, denial: tuple[datetime, datetime] | None
 ) -> Row[Any] | None:
-    """What was decided of a payment; None, and that we said so is kept, when nothing was."""
+    """What was decided of a payment; None when nothing was.
+
+    With `denial` (when the inquiry was made, and when it came) it is kept that we said so.
+    """
     # The lock waits for a pushPayment that is under way, so that both cannot say different things.
     order = payments.lock_order_of_code(connection, request.code_value)
     known = payments.find(connection, request.payment_id)
     if known is not None and known.state != DENIED:
         return known
-    if order is not None:
-        payments.deny(connection, _denial(request, order, requested_at, at), known=known)
+    if order is not None and denial is not None:
+        payments.deny(connection, _denial(request, order, *denial), known=known)
     return None
 
 

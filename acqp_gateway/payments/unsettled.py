@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from acqp_gateway.errors import StoreError
@@ -41,20 +42,33 @@ class Unsettled:
         self._tell = tell
         self._give_up_after_s = give_up_after_s
         self._waiting: queue.Queue[tuple[float, Push]] = queue.Queue(MOST)
-        self._starting = threading.Lock()
+        self._held: Counter[str] = Counter()
+        self._changing = threading.Lock()
         self._started = False
 
     def take(self, push: Push) -> bool:
         """Settle and tell this later; False when too many wait already."""
+        self._hold(push, 1)
         try:
             self._waiting.put_nowait((time.monotonic(), push))
         except queue.Full:
+            self._hold(push, -1)
             return False
         self._start()
         return True
 
+    def holds(self, payment_id: str) -> bool:
+        """Whether a payment has yet to be settled here."""
+        with self._changing:
+            return payment_id in self._held
+
+    def _hold(self, push: Push, by: int) -> None:
+        with self._changing:
+            self._held[push.request.payment_id] += by
+            self._held += Counter()
+
     def _start(self) -> None:
-        with self._starting:
+        with self._changing:
             if self._started:
                 return
             self._started = True
@@ -68,6 +82,8 @@ class Unsettled:
                 self._finish(taken_at, push)
             except Exception:
                 _log.exception("payment %s was answered U and could not be settled", push.request.payment_id)
+            finally:
+                self._hold(push, -1)
 
     def _finish(self, taken_at: float, push: Push) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from acqp_gateway.errors import StoreError, StoreUnavailable
@@ -23,6 +24,11 @@ class Breaker:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._open_because: str | None = None
+        self._well_since: float | None = None
+
+    def recovered_within(self, seconds: float) -> bool:
+        """Whether the store came back so short a time ago."""
+        return self._well_since is not None and time.monotonic() - self._well_since < seconds
 
     def check(self) -> None:
         """Raise StoreUnavailable while the store is known not to answer."""
@@ -59,6 +65,7 @@ class Breaker:
                 _log.exception("the probe of the store failed unexpectedly")
                 continue
             with self._lock:
+                self._well_since = time.monotonic()
                 self._open_because = None
             _log.warning("store available again")
             return
