@@ -7,6 +7,9 @@ import pytest
 from acqp_gateway.sandbox.call_faults import CALL_FAULTS
 from tests.end_to_end.conftest import Market
 
+# Faults are about the wire: one kind of store is enough.
+pytestmark = pytest.mark.parametrize("running_market", ["postgresql"], indirect=True)
+
 #: fault -> what the gateway says to a call with it.
 WRONG = {
     "stale": "ACCESS_DENIED",
@@ -25,6 +28,7 @@ def milliseconds(fault: str) -> dict[str, int]:
     return {"ms": 300} if fault == "late" else {}
 
 
+@pytest.mark.usefixtures("running_market")
 def test_every_fault_is_tried() -> None:
     assert {*WRONG, *UNUSUAL, "replayed"} == set(CALL_FAULTS)
     wanted = {"stale", "replayed", "wrong_key", "tampered", "duplicate", "late", "signature_reordered"}

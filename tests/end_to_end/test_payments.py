@@ -145,10 +145,13 @@ def test_a_payment_that_the_wallet_refuses_leaves_the_order_open(market: Market)
     assert market.pay(market.scan(order.code_value))["state"] == "PAID"
 
 
+@pytest.mark.parametrize("running_market", ["sqlite"], indirect=True)
 def test_a_store_that_is_held_settles_the_payment_later(market: Market) -> None:
-    """The answer is U; the gateway goes on, and tells by notifyPushPayment; an inquiry says the same."""
-    if market.store.sqlite_file is None:
-        pytest.skip("PostgreSQL's outages are in tests/http")
+    """The answer is U; the gateway goes on, and tells by notifyPushPayment; an inquiry says the same.
+
+    PostgreSQL's outages are in tests/http.
+    """
+    assert market.store.sqlite_file is not None
     order = market.shop.place()
     scan = market.scan(order.code_value)
     with closing(sqlite3.connect(market.store.sqlite_file, isolation_level=None)) as holder:
@@ -160,6 +163,13 @@ def test_a_store_that_is_held_settles_the_payment_later(market: Market) -> None:
     assert market.finished(scan)["state"] == "PAID"
     assert market.state(order) == "PAID"
     assert len(market.accepted(order)) == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/control/scans", "/control/faults", "/wallet", "/registrations", "/static/x"])
+def test_nothing_of_the_sandbox_is_served_by_the_gateway(market: Market, path: str) -> None:
+    url = market.gateway.url + path
+    headers = {"Authorization": f"Bearer {market.sandbox.process.token()}"}
+    assert market.sandbox.session.get(url, headers=headers, timeout=5).status_code == 404
 
 
 def wait_until(moment: datetime) -> None:
