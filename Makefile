@@ -21,12 +21,16 @@ lint: $(VENV)/test.stamp ## ruff: rules and format
 types: $(VENV)/test.stamp ## mypy, strict
 	$(BIN)/mypy
 
-tests: $(VENV)/test.stamp postgresql ## The tests alone
+tests: $(VENV)/test.stamp postgresql chromium ## The tests alone
 	$(BIN)/pytest
 
 .PHONY: postgresql
 postgresql: # PostgreSQL's binaries, where they are missing; no server of the machine's own is started
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || bash tests/install-packages postgresql
+
+.PHONY: chromium
+chromium: # The browser of tests/browser; without it they are skipped, but in CI it must be there
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || bash tests/install-packages chromium chromium-driver || [ "$$CI" != true ]
 
 bench: $(VENV)/test.stamp postgresql ## Measure decodes/s against RSA signatures/s on this machine
 	@command -v wrk >/dev/null || bash tests/install-packages wrk

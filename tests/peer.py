@@ -30,14 +30,16 @@ class Keys:
     sandbox_keys_dir: Path
     alipayplus: RSAPrivateKey
     gateway: RSAPublicKey
+    wallet: RSAPublicKey
 
 
 def make_keys(folder: Path) -> Keys:
-    """A key pair for the gateway and one for Alipay+."""
+    """A key pair for the gateway, one for Alipay+ and one for the wallet."""
     gateway = read_private_key(generate_key_file(folder / "keys", "gateway", "1"))
     alipayplus = read_private_key(generate_key_file(folder / "sandbox-keys", "alipayplus", "1"))
     (folder / "keys" / "alipayplus-1.pem").write_bytes(public_pem(alipayplus.public_key()))
-    return Keys(folder / "keys", folder / "sandbox-keys", alipayplus, gateway.public_key())
+    wallet = read_private_key(generate_key_file(folder / "sandbox-keys", "wallet", "1"))
+    return Keys(folder / "keys", folder / "sandbox-keys", alipayplus, gateway.public_key(), wallet.public_key())
 
 
 @dataclass(frozen=True)

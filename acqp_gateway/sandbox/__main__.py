@@ -7,7 +7,18 @@ import sys
 import click
 
 from acqp_gateway.errors import GatewayError
-from acqp_gateway.sandbox.commands import faults, history, notifications, output, registrations, scanning, serving
+from acqp_gateway.sandbox.commands import (
+    call,
+    faults,
+    history,
+    notifications,
+    output,
+    registrations,
+    scanning,
+    scans,
+    serving,
+    wallet,
+)
 
 EXIT_INTERRUPTED = 130
 
@@ -20,6 +31,9 @@ def main() -> None:
     Begin with      acqp-gateway sandbox serve
     then            acqp-gateway sandbox registrations set --merchant M1 --psp ALIPAY_CN=APPROVED
                     acqp-gateway sandbox faults set tampered --times 1
+                    acqp-gateway sandbox scan CODE --psp ALIPAY_CN --pay
+                    acqp-gateway sandbox wallet users list
+                    acqp-gateway sandbox call inquiryPayment --psp ALIPAY_CN --field paymentRequestId=ID
                     acqp-gateway sandbox history
     """
 
@@ -27,10 +41,13 @@ def main() -> None:
 for command in (
     serving.serve,
     scanning.scan,
+    scans.scans,
     registrations.registrations,
     notifications.notify,
     faults.faults,
     history.history,
+    wallet.wallet,
+    call.call,
 ):
     main.add_command(command)
 

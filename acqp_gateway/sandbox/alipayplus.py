@@ -1,14 +1,24 @@
-"""The stand-in as Alipay+ calling the gateway: userInitiatedPay and notifyRegistrationStatus, signed and verified."""
+"""The stand-in as Alipay+ whose user has just scanned a code: userInitiatedPay, signed and verified."""
 
 from __future__ import annotations
 
-from acqp_gateway.protocol.client import Received, SigningClient
-from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+
+from acqp_gateway.errors import ConfigurationError
+from acqp_gateway.protocol.client import Received
 from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
-from acqp_gateway.protocol.strict_json import write_object
-from acqp_gateway.sandbox.keys import gateway_keys, own_keys
+from acqp_gateway.sandbox import folder
+from acqp_gateway.sandbox.calls import Calls
+from acqp_gateway.sandbox.faults_in_force import FaultsInForce
+from acqp_gateway.sandbox.history import History
+from acqp_gateway.sandbox.partners import gateway
+from acqp_gateway.sandbox.store import SandboxStore
 from acqp_gateway.settings import Settings
+
+_log = logging.getLogger("acqp_gateway.sandbox")
 
 
 def scan(
@@ -16,38 +26,38 @@ def scan(
 ) -> Received:
     """What happens when a customer scans a code: the gateway's verified answer. Raises CallFailed, KeyFileError.
 
-    `psp` is a published MPP name or any pspId; None leaves the MPP out.
+    `psp` is a published MPP name or any pspId; None leaves the MPP out. Works without a sandbox that runs; where
+    its store can be opened, the faults in force count and the call is kept in its history.
     """
-    members = {
+    psp_id = PUBLISHED_MPPS.get(psp, psp) if psp else None
+    members = decode_members(settings, code_value, psp_id=psp_id, customer_id=customer_id)
+    with _calls(settings) as calls:
+        return calls.call_until_answered(USER_INITIATED_PAY_API, members, gateway(settings), url=url).believed()
+
+
+def decode_members(
+    settings: Settings, code_value: str, *, psp_id: str | None, customer_id: str | None
+) -> Mapping[str, str | None]:
+    """The members of a userInitiatedPay."""
+    return {
         "acquirerId": settings.acquirer_id,
-        "pspId": PUBLISHED_MPPS.get(psp, psp) if psp else None,
+        "pspId": psp_id,
         "codeValue": code_value,
         "customerId": customer_id,
     }
-    body = write_object({name: value for name, value in members.items() if value is not None})
-    client = calling_client(settings, answer_s=USER_INITIATED_PAY_API.peer_waits_s)
-    served = settings.served_paths[USER_INITIATED_PAY_API.name]
-    return client.call(url or settings.gateway_url + served.path, body, signed_target=served.signed_path)
 
 
-def notify_url(settings: Settings) -> str:
-    """Where the gateway is told how a registration stands."""
-    return settings.gateway_url + settings.served_paths[NOTIFY_REGISTRATION_STATUS_API.name].path
-
-
-def notify(settings: Settings, body: bytes) -> Received:
-    """Tell the gateway how a registration stands: its verified acknowledgement. Raises CallFailed, KeyFileError."""
-    client = calling_client(settings, answer_s=NOTIFY_REGISTRATION_STATUS_API.peer_waits_s)
-    served = settings.served_paths[NOTIFY_REGISTRATION_STATUS_API.name]
-    return client.call(notify_url(settings), body, signed_target=served.signed_path)
-
-
-def calling_client(settings: Settings, *, answer_s: float) -> SigningClient:
-    """Calls the gateway as Alipay+ would; `answer_s` is how many seconds it waits. Raises KeyFileError."""
-    return SigningClient(
-        client_id=settings.client_id,
-        signing_keys=own_keys(settings),
-        peer_keys=gateway_keys(settings),
-        answer_s=answer_s,
-        window_s=settings.request_time_window_s,
-    )
+@contextlib.contextmanager
+def _calls(settings: Settings) -> Iterator[Calls]:
+    """Calls with the sandbox's faults and history, where they can be had."""
+    try:
+        folder.prepare(settings.sandbox_dir)
+        store = SandboxStore(folder.store_file(settings.sandbox_dir))
+    except ConfigurationError as error:
+        _log.warning("no fault counts for this call, and nothing is kept of it: %s", error)
+        yield Calls(settings)
+        return
+    try:
+        yield Calls(settings, history=History(store), faults=FaultsInForce(store))
+    finally:
+        store.close()

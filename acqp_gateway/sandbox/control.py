@@ -8,18 +8,27 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from acqp_gateway.errors import CommandRefused, ConfigurationError, IllegalValue, NotOnRecord, ParameterIllegal
-from acqp_gateway.protocol.strict_json import read_object
+from acqp_gateway.errors import (
+    CommandRefused,
+    ConfigurationError,
+    IllegalState,
+    IllegalValue,
+    NotOnRecord,
+    ParameterIllegal,
+)
+from acqp_gateway.sandbox.control_input import body, whole_number
 from acqp_gateway.sandbox.faults import FAULTS
-from acqp_gateway.sandbox.faults_in_force import LONGEST_MS, FaultSettingSchema, FaultsInForce
+from acqp_gateway.sandbox.faults_in_force import LONGEST_MS, SIDES, FaultSettingSchema, FaultsInForce, known_faults
 from acqp_gateway.sandbox.history import MOST_MESSAGES, History
 from acqp_gateway.sandbox.notifying import Notifier
+from acqp_gateway.sandbox.pages import pages_blueprint
 from acqp_gateway.sandbox.registrations import Registration, Registrations, Subject, read_registrations
 
 _log = logging.getLogger("acqp_gateway.sandbox")
@@ -35,9 +44,15 @@ _FAULT = FaultSettingSchema()
 
 
 def control_application(
-    token: str, *, registrations: Registrations, faults: FaultsInForce, history: History, notifier: Notifier
+    token: str,
+    *,
+    registrations: Registrations,
+    faults: FaultsInForce,
+    history: History,
+    notifier: Notifier,
+    more: Sequence[Blueprint] = (),
 ) -> Flask:
-    """Everything that is no API of Alipay+'s, as a WSGI application."""
+    """Everything that is no API of Alipay+'s, as a WSGI application; `more` comes below /control, too."""
     app = Flask("acqp_gateway.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider: a table's order says something
@@ -48,8 +63,10 @@ def control_application(
         _registrations_blueprint(registrations, notifier),
         _faults_blueprint(faults),
         _history_blueprint(history),
+        *more,
     ):
         app.register_blueprint(blueprint, url_prefix=PREFIX)
+    app.register_blueprint(pages_blueprint())
     # Before routing: without the token nobody learns which addresses there are.
     app.before_request(lambda: _require_token(token))
     return app
@@ -68,12 +85,12 @@ def _registrations_blueprint(registrations: Registrations, notifier: Notifier) -
 
     @routes.get("/registrations")
     def listed() -> dict[str, Any]:
-        found = registrations.listed(_subject(_parameters()), limit=_whole_number("limit", 100, _MOST_LISTED))
+        found = registrations.listed(_subject(_parameters()), limit=whole_number("limit", 100, _MOST_LISTED))
         return {"registrations": [registration.as_control() for registration in found]}
 
     @routes.post("/registrations")
     def put() -> dict[str, Any]:
-        given = _body()
+        given = body()
         wants_notifying = given.pop("notify", False)
         several = "registrations" in given
         if not isinstance(wants_notifying, bool) or (several and len(given) > 1):
@@ -93,7 +110,7 @@ def _registrations_blueprint(registrations: Registrations, notifier: Notifier) -
 
     @routes.post("/registrations/notify")
     def notify() -> dict[str, Any]:
-        return {"notifications": [notifier.notify(_wanted(registrations, _body()))]}
+        return {"notifications": [notifier.notify(_wanted(registrations, body()))]}
 
     return routes
 
@@ -118,6 +135,13 @@ def _faults_blueprint(faults: FaultsInForce) -> Blueprint:
             "faults": [setting.as_control() for setting in faults.listed()],
             "latencyMs": faults.latency_ms(),
             "known": {name: fault.description for name, fault in FAULTS.items()},
+            "apis": {
+                api: {
+                    "side": side,
+                    "known": {name: fault.description for name, fault in known_faults(api).items()},
+                }
+                for api, side in SIDES.items()
+            },
         }
 
     @routes.get("/faults")
@@ -126,7 +150,7 @@ def _faults_blueprint(faults: FaultsInForce) -> Blueprint:
 
     @routes.post("/faults")
     def put() -> dict[str, Any]:
-        faults.put(_FAULT.load(_body()))
+        faults.put(_FAULT.load(body()))
         return in_force()
 
     @routes.delete("/faults")
@@ -137,7 +161,7 @@ def _faults_blueprint(faults: FaultsInForce) -> Blueprint:
 
     @routes.put("/latency")
     def put_latency() -> dict[str, Any]:
-        given = _body()
+        given = body()
         ms = given.pop("ms", None)
         if given or not isinstance(ms, int) or isinstance(ms, bool) or not 0 <= ms <= LONGEST_MS:
             raise IllegalValue(f'must be {{"ms": N}}, with N from 0 to {LONGEST_MS}')
@@ -152,19 +176,17 @@ def _history_blueprint(history: History) -> Blueprint:
 
     @routes.get("/history")
     def listed() -> dict[str, Any]:
-        limit = _whole_number("limit", 50, MOST_MESSAGES)
-        before = _whole_number("before", 0, 2**62) or None
-        return {"messages": history.listed(limit=limit, api=request.args.get("api"), before=before)}
+        limit = whole_number("limit", 50, MOST_MESSAGES)
+        before = whole_number("before", 0, 2**62) or None
+        after = whole_number("after", 0, 2**62) if "after" in request.args else None
+        api, scan = request.args.get("api"), request.args.get("scan")
+        return {"messages": history.listed(limit=limit, api=api, before=before, after=after, scan=scan)}
 
     @routes.delete("/history")
     def clear() -> dict[str, Any]:
         return {"cleared": history.clear()}
 
     return routes
-
-
-def _body() -> dict[str, Any]:
-    return read_object(request.get_data(cache=False))
 
 
 _SUBJECT = ("referenceMerchantId", "referenceStoreId", "registrationRequestId")
@@ -188,15 +210,9 @@ def _subject(given: dict[str, Any]) -> Subject:
     return Subject(*values)
 
 
-def _whole_number(name: str, default: int, highest: int) -> int:
-    text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdecimal() or len(text) > 19 or not int(text) <= highest:
-        raise IllegalValue(f"{name} must be a whole number from 0 to {highest}")
-    return int(text)
-
-
 _STATUS_OF_ERROR: dict[type[Exception], int] = {
     NotOnRecord: 404,
+    IllegalState: 409,
     CommandRefused: 400,
     ParameterIllegal: 400,
     ValidationError: 400,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,14 +11,66 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from acqp_gateway.errors import IllegalState
 from acqp_gateway.protocol.fields import Text
+from acqp_gateway.protocol.messages.inquiry_customer_id import INQUIRY_CUSTOMER_ID_API
+from acqp_gateway.protocol.messages.inquiry_payment import INQUIRY_PAYMENT_API
+from acqp_gateway.protocol.messages.inquiry_push_payment import INQUIRY_PUSH_PAYMENT_API
 from acqp_gateway.protocol.messages.inquiry_registration_status import INQUIRY_REGISTRATION_STATUS_API
-from acqp_gateway.sandbox.faults import FAULTS
+from acqp_gateway.protocol.messages.inquiry_user_info import INQUIRY_USER_INFO_API
+from acqp_gateway.protocol.messages.notify_payment import NOTIFY_PAYMENT_API
+from acqp_gateway.protocol.messages.notify_push_payment import NOTIFY_PUSH_PAYMENT_API
+from acqp_gateway.protocol.messages.notify_registration_status import NOTIFY_REGISTRATION_STATUS_API
+from acqp_gateway.protocol.messages.push_payment import PUSH_PAYMENT_API
+from acqp_gateway.protocol.messages.user_initiated_pay import USER_INITIATED_PAY_API
+from acqp_gateway.sandbox.call_faults import CALL_FAULTS, CallFault
+from acqp_gateway.sandbox.faults import FAULTS, Fault
 from acqp_gateway.sandbox.store import SandboxStore
+from acqp_gateway.text import LONGEST_CODE_VALUE
 
-APIS = (INQUIRY_REGISTRATION_STATUS_API.name,)
+ANSWERS = "answers"
+CALLS = "calls"
+
+#: What the sandbox answers, and what it sends to the gateway.
+_ANSWERED = (
+    INQUIRY_REGISTRATION_STATUS_API,
+    NOTIFY_PUSH_PAYMENT_API,
+    INQUIRY_PAYMENT_API,
+    INQUIRY_CUSTOMER_ID_API,
+    INQUIRY_USER_INFO_API,
+)
+_CALLED = (
+    USER_INITIATED_PAY_API,
+    NOTIFY_REGISTRATION_STATUS_API,
+    PUSH_PAYMENT_API,
+    INQUIRY_PUSH_PAYMENT_API,
+    NOTIFY_PAYMENT_API,
+)
+
+#: API -> whether a fault in force changes the sandbox's answers or its calls.
+SIDES = {**{api.name: ANSWERS for api in _ANSWERED}, **{api.name: CALLS for api in _CALLED}}
+APIS = tuple(SIDES)
+
+#: Faults whose answers speak of a registration.
+_OF_REGISTRATIONS = ("markup", "unknown_status", "missing_list", "null_list", "lone_surrogate")
+
 LONGEST_MS = 600_000
 _MOST_TIMES = 1_000_000
 _MOST_FAULTS = 1_000
+
+
+def known_faults(api: str) -> Mapping[str, Fault | CallFault]:
+    """The faults that there are for one of APIS."""
+    if SIDES[api] == CALLS:
+        return CALL_FAULTS
+    if api == INQUIRY_REGISTRATION_STATUS_API.name:
+        return FAULTS
+    return {name: fault for name, fault in FAULTS.items() if name not in _OF_REGISTRATIONS}
+
+
+def no_such_fault(api: str, name: str) -> str:
+    """What to tell a person who wants a fault that this API does not have."""
+    elsewhere = [other for other in APIS if name in known_faults(other)]
+    hint = f" ({name} is a fault of {', '.join(elsewhere)})" if elsewhere else ""
+    return f"must be one of: {', '.join(known_faults(api))}{hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +89,14 @@ class FaultSetting:
 
 
 class FaultSettingSchema(Schema):
-    """A fault as the control API reads it; `merchant` is a merchant id or a registration request id."""
+    """A fault as the control API reads it; `merchant` is any id by which a message can be told from others."""
 
     api = fields.String(load_default=APIS[0], validate=validate.OneOf(APIS))
     fault = fields.String(required=True)
     times = fields.Integer(
         strict=True, load_default=None, allow_none=True, validate=validate.Range(min=1, max=_MOST_TIMES)
     )
-    merchant = Text(64, load_default=None, allow_none=True)
+    merchant = Text(LONGEST_CODE_VALUE, load_default=None, allow_none=True)
     ms = fields.Integer(
         strict=True, load_default=None, allow_none=True, validate=validate.Range(min=0, max=LONGEST_MS)
     )
@@ -52,11 +104,12 @@ class FaultSettingSchema(Schema):
     @validates_schema
     def check_fault(self, data: dict[str, Any], **_: Any) -> None:
         """Only faults that there are, and a time only for those that take one."""
-        fault = FAULTS.get(data["fault"])
+        there_are = known_faults(data["api"])
+        fault = there_are.get(data["fault"])
         if fault is None:
-            raise ValidationError(f"must be one of: {', '.join(FAULTS)}", "fault")
+            raise ValidationError(no_such_fault(data["api"], data["fault"]), "fault")
         if data.get("ms") is not None and not fault.takes_ms:
-            takers = ", ".join(name for name, known in FAULTS.items() if known.takes_ms)
+            takers = ", ".join(name for name, known in there_are.items() if known.takes_ms)
             raise ValidationError(f"only for: {takers}", "ms")
 
     @post_load
@@ -101,17 +154,19 @@ class FaultsInForce:
             ).rowcount
 
     def take(self, api: str, merchants: Collection[str], subject: str, *, has_previous: bool) -> FaultSetting | None:
-        """The fault for this answer, counted as spent; None where none is in force.
+        """The fault for this answer or call, counted as spent; None where none is in force.
 
-        `merchants` are the ids under which a fault may be limited to this request, `subject` whom it is about.
+        `merchants` are the ids under which a fault may be limited to this message, `subject` whom it is about.
         """
+        there_are = known_faults(api) if api in SIDES else {}
         with self._store.transaction() as connection:
             for row in connection.execute("SELECT * FROM faults WHERE api = ? ORDER BY id", (api,)).fetchall():
                 if row["merchant"] is not None and row["merchant"] not in merchants:
                     continue
-                if FAULTS[row["name"]].needs_previous and not has_previous:
+                fault = there_are.get(row["name"])
+                if fault is None or (fault.needs_previous and not has_previous):
                     continue
-                if FAULTS[row["name"]].once_per_subject and not _is_first(connection, row["id"], subject):
+                if fault.once_per_subject and not _is_first(connection, row["id"], subject):
                     continue
                 _spend(connection, row)
                 return _setting(row)

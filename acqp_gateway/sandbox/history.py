@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from acqp_gateway.errors import SignatureInvalid
+from acqp_gateway.errors import ParameterIllegal, SignatureInvalid
 from acqp_gateway.protocol.headers import read_signature
 from acqp_gateway.protocol.keyring import VersionedKeys
 from acqp_gateway.protocol.signature import Message, verify
+from acqp_gateway.protocol.strict_json import read_object
 from acqp_gateway.sandbox.store import SandboxStore
 
 MOST_MESSAGES = 5_000
 #: Of a longer body the beginning is kept.
 LONGEST_BODY = 20_000
 _LONGEST_JSON = 1_000_000
+#: So many messages are looked through for one to play back.
+_LOOKED_BACK = 100
 
 RECEIVED = "received"
 SENT = "sent"
@@ -71,7 +74,8 @@ class Verdict:
 class Entry:
     """One exchange. `direction` says whether the sandbox received the request or sent it.
 
-    `status` and `answer` are None where nothing came back or nothing was sent.
+    `status` and `answer` are None where nothing came back or nothing was sent; `scan` names the scan that it is
+    part of, where that is known.
     """
 
     at: datetime
@@ -86,6 +90,7 @@ class Entry:
     answer: Part | None = None
     fault: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    scan: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry as the control API writes it."""
@@ -111,28 +116,69 @@ class Entry:
         return {"status": self.status, **self.answer.as_json(self.method, self.target)}
 
 
-class History:
-    """The newest messages of one sandbox."""
+_MATCHING = (
+    "SELECT id, message, scan_id FROM history LEFT JOIN history_scans ON history_id = id"
+    " WHERE (:api IS NULL OR api = :api) AND (:scan IS NULL OR scan_id = :scan)"
+    " AND (:before IS NULL OR id < :before) AND (:after IS NULL OR id > :after)"
+)
+_NEWEST_FIRST = " ORDER BY id DESC LIMIT :limit"
+_OLDEST_FIRST = " ORDER BY id LIMIT :limit"
 
-    def __init__(self, store: SandboxStore) -> None:
+#: The id of the scan that a message with these members is part of, where there is one.
+ScanOf = Callable[[Mapping[str, Any]], str | None]
+
+
+class History:
+    """The newest messages of one sandbox; `scan_of` says of a message that it received which scan it belongs to."""
+
+    def __init__(self, store: SandboxStore, scan_of: ScanOf = lambda _members: None) -> None:
         self._store = store
+        self._scan_of = scan_of
 
     def add(self, entry: Entry) -> None:
         """Keep an entry, and let go of the oldest when there are too many."""
         message = json.dumps(entry.as_json())
+        scan = entry.scan or self._scan_of(_members(entry.request.body))
         with self._store.transaction() as connection:
             added = connection.execute("INSERT INTO history (api, message) VALUES (?, ?)", (entry.api, message))
-            connection.execute("DELETE FROM history WHERE id <= ?", ((added.lastrowid or 0) - MOST_MESSAGES,))
+            entry_id = added.lastrowid or 0
+            if scan is not None:
+                connection.execute("INSERT INTO history_scans VALUES (?, ?)", (entry_id, scan))
+            connection.execute("DELETE FROM history WHERE id <= ?", (entry_id - MOST_MESSAGES,))
 
-    def listed(self, *, limit: int, api: str | None = None, before: int | None = None) -> list[dict[str, Any]]:
-        """The newest entries first, each with its `id`; `before` goes on from one that was seen."""
+    def listed(
+        self,
+        *,
+        limit: int,
+        api: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        scan: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The newest entries first, each with its `id` and its `scan`; `before` goes on from one that was seen.
+
+        With `after` those that came after it, the oldest first. `scan` is the id of one.
+        """
         with self._store.reading() as connection:
             rows = connection.execute(
-                "SELECT id, message FROM history WHERE (:api IS NULL OR api = :api)"
-                " AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
-                {"api": api, "before": before, "limit": limit},
+                _MATCHING + (_NEWEST_FIRST if after is None else _OLDEST_FIRST),
+                {"api": api, "before": before, "after": after, "scan": scan, "limit": limit},
             ).fetchall()
-        return [{"id": row["id"], **json.loads(row["message"])} for row in rows]
+        return [{"id": row["id"], **json.loads(row["message"]), "scan": row["scan_id"]} for row in rows]
+
+    def last_sent(self, api: str, target: str) -> tuple[dict[str, str], bytes] | None:
+        """Headers (lower case) and body of the newest call of an API that no fault changed; None without one."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT message FROM history WHERE api = ? ORDER BY id DESC LIMIT ?", (api, _LOOKED_BACK)
+            ).fetchall()
+        for row in rows:
+            message = json.loads(row["message"])
+            request = message["request"]
+            genuine = message["fault"] is None and message["direction"] == SENT and message["target"] == target
+            if genuine and not request["bodyIsCut"]:
+                return dict(request["headers"]), str(request["body"]).encode()
+        return None
 
     def clear(self) -> int:
         """Forget everything; how many entries there were."""
@@ -159,6 +205,14 @@ def verdict_on(
         wrong = error.reason == "signature_wrong"
         return Verdict(False, "signature wrong" if wrong else f"Signature cannot be read ({error.reason})")
     return Verdict(True, f"verified with key {version}")
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    """The members of whatever body there is."""
+    try:
+        return read_object(body)
+    except ParameterIllegal:
+        return {}
 
 
 def _result_code(answer: Part | None) -> str | None:

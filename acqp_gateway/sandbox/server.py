@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 
 from acqp_gateway.errors import SettingError
-from acqp_gateway.sandbox import folder, keys
+from acqp_gateway.protocol.messages.inquiry_registration_status import INQUIRY_REGISTRATION_STATUS_API
+from acqp_gateway.protocol.messages.notify_push_payment import NOTIFY_PUSH_PAYMENT_API
+from acqp_gateway.sandbox import folder, keys, parties
 from acqp_gateway.sandbox.answering import Answering
+from acqp_gateway.sandbox.calls import Calls
 from acqp_gateway.sandbox.control import control_application
 from acqp_gateway.sandbox.faults_in_force import FaultsInForce
 from acqp_gateway.sandbox.history import History
+from acqp_gateway.sandbox.inquiry import Inquiry
 from acqp_gateway.sandbox.notifying import Notifier
+from acqp_gateway.sandbox.partners import gateway
+from acqp_gateway.sandbox.paying import Paying
 from acqp_gateway.sandbox.registrations import Registrations
+from acqp_gateway.sandbox.scanning import Scanner
+from acqp_gateway.sandbox.scans import Scans
+from acqp_gateway.sandbox.scans_control import scans_blueprint
+from acqp_gateway.sandbox.settling import Settling
 from acqp_gateway.sandbox.store import SandboxStore
+from acqp_gateway.sandbox.wallet.answers import WalletAnswers
+from acqp_gateway.sandbox.wallet.control import wallet_blueprint
+from acqp_gateway.sandbox.wallet.directory import WalletDirectory
+from acqp_gateway.sandbox.wallet.payments import WalletPayments
+from acqp_gateway.sandbox.wallet.samples import add_samples
 from acqp_gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +65,10 @@ def prepare(settings: Settings) -> None:
     made = keys.make_own_keys(settings)
     if made is not None:
         _tell(f"made {made}, the key with which the sandbox signs as Alipay+")
+    made = keys.make_wallet_keys(settings)
+    if made is not None:
+        _tell(f"made {made}, the key with which the sandbox signs as the wallet")
+    keys.check_keys_differ(settings)
     if not keys.is_trusted(settings):
         _tell(
             f"warning: {settings.keys_dir} does not hold the sandbox's public key as Alipay+'s, so the gateway will"
@@ -81,18 +100,36 @@ def listen(bind: str) -> socket.socket:
 def sandbox_application(settings: Settings) -> WSGIApplication:
     """The whole sandbox; made once, in the process that serves. Raises SettingError, KeyFileError."""
     store = SandboxStore(folder.store_file(settings.sandbox_dir))
-    registrations, faults, history = Registrations(store), FaultsInForce(store), History(store)
+    add_samples(store)
+    scans = Scans(store)
+    registrations, faults, history = Registrations(store), FaultsInForce(store), History(store, scans.of_message)
+    calls = Calls(settings, history=history, faults=faults)
+    wallet_payments = WalletPayments(store)
+    settling = Settling(scans, wallet_payments)
+    paying = Paying(settings, scans, calls, wallet_payments, settling)
     control = control_application(
         folder.read_token(settings.sandbox_dir),
         registrations=registrations,
         faults=faults,
         history=history,
-        notifier=Notifier(settings, history),
+        notifier=Notifier(calls, gateway(settings)),
+        more=(
+            scans_blueprint(scans, Scanner(settings, scans, calls), paying),
+            wallet_blueprint(WalletDirectory(store), wallet_payments),
+        ),
     )
+    alipayplus = parties.alipayplus(
+        settings,
+        {
+            INQUIRY_REGISTRATION_STATUS_API: Inquiry(registrations).handle,
+            NOTIFY_PUSH_PAYMENT_API: settling.handle,
+        },
+    )
+    wallet = parties.wallet(settings, WalletAnswers(store, acquirer_id=settings.acquirer_id).handlers())
+    paying.resume()
     return Answering(
         settings,
-        own_keys=keys.own_keys(settings),
-        registrations=registrations,
+        parties=(alipayplus, wallet),
         faults=faults,
         history=history,
         application=control,

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from acqp_gateway.errors import SettingError
+from acqp_gateway.sandbox.scans_tables import SCANS_TABLES
+from acqp_gateway.sandbox.wallet.tables import WALLET_TABLES
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_TIMEOUT_S = 5.0
 
 _TABLES = """
@@ -46,9 +48,12 @@ CREATE TABLE history (
 );
 """
 
+#: What version 2 added, each made where it is missing: a store of version 1 gets them when it is opened.
+_TABLES_OF_VERSION_2 = (WALLET_TABLES, SCANS_TABLES)
+
 
 class SandboxStore:
-    """Registrations, faults and history; only its owner may read the file.
+    """Registrations, faults, history, scans and the wallet; only its owner may read the file.
 
     Raises SettingError when the file cannot be used.
     """
@@ -74,10 +79,10 @@ class SandboxStore:
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("PRAGMA foreign_keys=ON")
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={_VERSION}; COMMIT;")
-        elif version != _VERSION:
+        if version not in range(_VERSION + 1):
             raise ValueError(f"version {version}")
+        tables = "".join((*((_TABLES,) if version == 0 else ()), *_TABLES_OF_VERSION_2))
+        self._connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version={_VERSION}; COMMIT;")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -62,7 +62,8 @@ def test_no_other_spelling_gets_around_the_token(sandbox: Sandbox, path: str) ->
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
+        ("POST", "/", 405),
         ("GET", "/favicon.ico", 404),
         ("POST", "/control/nothing", 404),
         ("PATCH", "/control/faults", 405),

@@ -14,10 +14,11 @@ _BRIEFLY = ("api", "subject", "verdict", "fault")
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 5_000), default=20, show_default=True, help="How many at most.")
+@click.option("--scan", metavar="ID", help="Only those of this scan.")
 @click.option("--full", is_flag=True, help="Headers, bodies and signed texts, too.")
 @click.option("--clear", is_flag=True, help="Forget them all instead.")
 @output.json_option
-def history(limit: int, full: bool, clear: bool, as_json: bool) -> None:
+def history(limit: int, scan: str | None, full: bool, clear: bool, as_json: bool) -> None:
     """Show the newest messages, each with its verdict.
 
     The newest first; the verdict is on the request's signature where it was received, and on the answer's where it
@@ -26,7 +27,7 @@ def history(limit: int, full: bool, clear: bool, as_json: bool) -> None:
     if clear:
         output.message(f"{ControlClient().ask('DELETE', 'history')['cleared']} messages are forgotten.")
         return
-    messages = ControlClient().ask("GET", "history", parameters={"limit": limit})["messages"]
+    messages = ControlClient().ask("GET", "history", parameters={"limit": limit, "scan": scan})["messages"]
     if as_json:
         output.print_json(messages)
     elif full:
@@ -38,9 +39,14 @@ def history(limit: int, full: bool, clear: bool, as_json: bool) -> None:
 
 def _show_briefly(messages: list[dict[str, Any]]) -> None:
     output.table(
-        ("time", "direction", "api", "about", "signature", "fault", "result"),
+        ("time", "direction", "api", "about", "signature", "fault", "result", "scan"),
         [
-            (_short(message["time"]), *(message[name] for name in ("direction", *_BRIEFLY)), message["result"])
+            (
+                _short(message["time"]),
+                *(message[name] for name in ("direction", *_BRIEFLY)),
+                message["result"],
+                message["scan"],
+            )
             for message in messages
         ],
         none="There was no message yet.",

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.json import JSON
-from rich.text import Text
 
 from acqp_gateway import settings
-from acqp_gateway.protocol.client import Received
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
 from acqp_gateway.sandbox import alipayplus
+from acqp_gateway.sandbox.commands import showing
+from acqp_gateway.sandbox.commands.scans import pay_and_show
+from acqp_gateway.sandbox.scans import Mode
+from acqp_gateway.sandbox.scans_control import FASTEST, not_published
 
 
 @click.command()
@@ -33,6 +29,19 @@ from acqp_gateway.sandbox import alipayplus
     type=click.Path(file_okay=False, path_type=Path),
     help="Write what the gateway signed there, as the files signed-text and signature, for openssl.",
 )
+@click.option("--pay", is_flag=True, help="Pay the order, too; this needs a sandbox that runs.")
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    help="With --pay: how the gateway is told, by pushPayment or by notifyPayment.  [default: push]",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, FASTEST),
+    metavar="N",
+    help="With --pay: divide the times between inquiries.",
+)
+@click.option("--pin", metavar="PIN", help="With --pay: what the user types in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def scan(
     code_value: str,
@@ -41,27 +50,40 @@ def scan(
     customer_id: str | None,
     url: str | None,
     folder: Path | None,
+    pay: bool,
+    mode: str | None,
+    speed: float | None,
+    pin: str | None,
     as_json: bool,
 ) -> None:
     """Scan CODE as a customer.
 
-    Sends the gateway a signed userInitiatedPay and verifies its signed answer.
+    Sends the gateway a signed userInitiatedPay and verifies its signed answer. With --pay the running sandbox
+    scans, the user pays at the wallet, and the payment is carried to its end.
 
-    Exit status 0 when the code was decoded, 1 when it was refused or no answer can be believed.
+    Exit status 0 when the code was decoded, and with --pay when the order is paid; otherwise 1.
     """
     if psp is not None and psp_id is not None:
         raise click.UsageError("Give either --psp or --psp-id.")
     if psp:
         psp_id = _published(psp)
+    if pay:
+        if psp_id is None or url is not None or folder is not None:
+            raise click.UsageError("--pay needs --psp or --psp-id, and goes without --url and --save.")
+        wanted = {"codeValue": code_value, "pspId": psp_id, "customerId": customer_id, "mode": mode, "speed": speed}
+        is_paid = pay_and_show({name: value for name, value in wanted.items() if value is not None}, pin, as_json)
+        sys.exit(0 if is_paid else 1)
+    if any(given is not None for given in (mode, speed, pin)):
+        raise click.UsageError("--mode, --speed and --pin go with --pay alone.")
     received = alipayplus.scan(settings.load(), code_value, psp=psp_id, customer_id=customer_id, url=url)
     if folder is not None and received.signed:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "signed-text").write_bytes(received.signed_text)
         (folder / "signature").write_bytes(received.signature)
     if as_json:
-        click.echo(json.dumps(_described(received), ensure_ascii=False))
+        showing.print_described(received)
     else:
-        _show(received)
+        showing.show(received, asked="userInitiatedPay, as Alipay+ sends it", answered="The gateway's answer")
     sys.exit(0 if received.result["resultCode"] == "SUCCESS" else 1)
 
 
@@ -71,48 +93,4 @@ def _published(psp: str) -> str:
         return psp
     if psp in PUBLISHED_MPPS:
         return PUBLISHED_MPPS[psp]
-    close = difflib.get_close_matches(psp.upper(), PUBLISHED_MPPS, 1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PUBLISHED_MPPS)}."
-    raise click.UsageError(
-        f"no MPP {psp} is published; {hint} To send it as a pspId all the same: --psp-id {shlex.quote(psp)}"
-    )
-
-
-def _described(received: Received) -> dict[str, Any]:
-    return {
-        "request": {
-            "url": received.sent.url,
-            "headers": dict(received.sent.headers),
-            "body": received.sent.body.decode(),
-        },
-        "answer": {
-            "headers": dict(received.headers),
-            "body": received.body.decode(),
-            "signatureVerified": received.signed,
-        },
-        "result": received.result,
-        "members": received.members,
-    }
-
-
-def _show(received: Received) -> None:
-    # What is no terminal is as wide as it needs to be: a signature is to be copied in one piece.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100_000)
-    console.print(Text("userInitiatedPay, as Alipay+ sends it", style="bold"))
-    console.print(Text(f"POST {received.sent.url}"))
-    console.print(_headers(received.sent.headers))
-    console.print(JSON(received.sent.body.decode()))
-    console.print(Text("\nThe gateway's answer", style="bold"))
-    console.print(_headers(received.headers))
-    console.print(JSON.from_data(received.members))
-    decoded = received.result["resultCode"] == "SUCCESS"
-    verdict = "signature verified" if received.signed else "NOT SIGNED (believed only because it is a refusal)"
-    console.print(
-        Text(f"\n{received.result['resultCode']}, {verdict}", style="bold green" if decoded else "bold red")
-    )
-
-
-def _headers(headers: Mapping[str, str]) -> Text:
-    width = max(map(len, headers)) + 1
-    lines = (f"{name.lower() + ':':<{width}}  {value}" for name, value in headers.items())
-    return Text("\n".join(lines))
+    raise click.UsageError(f"{not_published(psp)} To send it as a pspId all the same: --psp-id {shlex.quote(psp)}")
