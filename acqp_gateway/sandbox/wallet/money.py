@@ -6,22 +6,8 @@ import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from acqp_gateway.protocol.currencies import decimals
 from acqp_gateway.protocol.objects import Amount
-
-_USUAL_DECIMALS = 2
-
-#: ISO 4217: the currencies whose minor unit is not a hundredth.
-DECIMALS: Mapping[str, int] = {
-    **dict.fromkeys(
-        (
-            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"),
-            *("XAF", "XOF", "XPF"),
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 
 #: Alipay+ counts rupiah in hundredths that nobody can pay with: values end in 00.
 _SMALLEST_STEP: Mapping[str, int] = {"IDR": 100}
@@ -33,11 +19,6 @@ _QUOTE_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,12})?")
 
 #: An amount has 18 digits and a quote price 24: nothing is rounded before the end.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
-
-
-def decimals(currency: str) -> int:
-    """How many decimals a currency has."""
-    return DECIMALS.get(currency, _USUAL_DECIMALS)
 
 
 def fits_currency(amount: Amount) -> bool:
