@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acqp_gateway.protocol import currencies
+from acqp_gateway.protocol.currencies import decimals as decimals_of
 from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.sandbox.wallet import money
 from tests.protocol.helpers import same_examples
@@ -103,7 +103,7 @@ def test_what_is_no_price(text: str) -> None:
     ("currency", "decimals"), [("JPY", 0), ("KRW", 0), ("USD", 2), ("XYZ", 2), ("BHD", 3), ("KWD", 3), ("UYW", 4)]
 )
 def test_decimals(currency: str, decimals: int) -> None:
-    assert currencies.decimals(currency) == decimals
+    assert decimals_of(currency) == decimals
 
 
 @pytest.mark.parametrize("currency", ["JPY", "KRW", "USD", "IDR", "BHD", "KWD"])
