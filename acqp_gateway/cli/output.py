@@ -21,12 +21,15 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from acqp_gateway.cli import money
+from acqp_gateway.protocol.currencies import written
 
 Record = Mapping[str, Any]
 Columns = Sequence[str]
 
 Item = TypeVar("Item")
+
+#: The members that hold an amount in the minor units of the record's `currency`; scripts get them as they are.
+AMOUNTS = ("amount", "maxAmount")
 
 #: Wider than any table: what is not read on a terminal is never wrapped.
 _NO_TERMINAL_WIDTH = 1_000_000
@@ -179,8 +182,8 @@ def _heading(name: str) -> str:
 
 def _for_people(record: Record, name: str) -> str:
     value = record[name]
-    if name in money.AMOUNTS and value is not None:
-        return money.written(value, record["currency"])
+    if name in AMOUNTS and value is not None:
+        return written(value, record["currency"])
     return visible(_written(value))
 
 

@@ -1,4 +1,4 @@
-"""How many decimals a currency has: what the minor units of an Amount are on this wire."""
+"""How many decimals a currency has: what the minor units of an Amount are on this wire, and for a person."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ DECIMALS: Mapping[str, int] = {
 def decimals(currency: str) -> int:
     """How many decimals a currency has."""
     return DECIMALS.get(currency, _USUAL_DECIMALS)
+
+
+def written(amount: int, currency: str) -> str:
+    """An amount of minor units as a person reads it: 1500 are 15.00 USD and 1500 JPY."""
+    digits = decimals(currency)
+    if digits == 0:
+        return f"{amount} {currency}"
+    whole, part = divmod(amount, 10**digits)
+    return f"{whole}.{part:0{digits}d} {currency}"

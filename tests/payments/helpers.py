@@ -123,7 +123,11 @@ class Till:
     def __post_init__(self) -> None:
         self.decoder = Decoder(self.decodes, acquirer_id=ACQUIRER_ID, clock=lambda: self.at)
         self.payments = PushPayments(
-            self.store, acquirer_id=ACQUIRER_ID, continue_with=self._continue_with, clock=lambda: self.at
+            self.store,
+            acquirer_id=ACQUIRER_ID,
+            continue_with=self._continue_with,
+            is_settling=lambda payment_id: payment_id in {push.request.payment_id for push in self.unsettled},
+            clock=lambda: self.at,
         )
         self.notifications = PaymentNotifications(self.store, acquirer_id=ACQUIRER_ID, clock=lambda: self.at)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from acqp_gateway.errors import StoreUnavailable
 from acqp_gateway.orders import states
 from acqp_gateway.store import merchants
 from tests.payments.helpers import ALIPAY_CN, GCASH, SUCCESS, Answer, Till, new_payment_id
@@ -152,3 +153,42 @@ class TestDenied:
         assert till.inquire(asked, payment_id) == UNKNOWN
         assert till.push(paid, payment_id, sent_at=pushed_at) == UNKNOWN
         assert till.state(paid) == "OPEN"
+
+
+class TestStillWorking:
+    """A push that was answered U and waits to be settled, here or in another worker, is not denied."""
+
+    IN_PROCESS = Answer("SUCCESS", "S", "PAYMENT_IN_PROCESS")
+
+    def test_one_that_waits_here(self, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+        order, payment_id = till.place(), new_payment_id()
+        with monkeypatch.context() as patched:
+            patched.setattr(till.payments, "settle", _unavailable)
+            assert till.push(order, payment_id) == Answer("PAYMENT_IN_PROCESS", "U")
+        till.wait(seconds=4)
+        assert till.inquire(order, payment_id) == self.IN_PROCESS
+        assert till.inquire(order, new_payment_id()) == UNKNOWN
+        assert till.payment(payment_id) is None
+        till.payments.settle(till.unsettled[0])
+        assert till.inquire(order, payment_id) == PAID
+
+    def test_just_after_an_outage_it_may_wait_elsewhere(self, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+        order, payment_id = till.place(), new_payment_id()
+        pushed_at = till.at
+        till.wait(seconds=4)
+        with monkeypatch.context() as patched:
+            patched.setattr(till.store.breaker, "recovered_within", lambda _seconds: True)
+            assert till.inquire(order, payment_id) == self.IN_PROCESS
+        assert till.push(order, payment_id, sent_at=pushed_at) == SUCCESS
+        assert till.inquire(order, payment_id) == PAID
+
+    def test_what_was_decided_is_told_all_the_same(self, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+        order, payment_id = till.place(), new_payment_id()
+        assert till.push(order, payment_id) == SUCCESS
+        monkeypatch.setattr(till.store.breaker, "recovered_within", lambda _seconds: True)
+        assert till.inquire(order, payment_id) == PAID
+        assert till.inquire(order, payment_id, pspId=GCASH) == Answer("PROCESS_FAIL", "F")
+
+
+def _unavailable(_push: Any) -> Any:
+    raise StoreUnavailable("frozen")

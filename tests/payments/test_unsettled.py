@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -75,6 +76,27 @@ def test_it_is_settled_when_the_store_is_back_and_then_told() -> None:
     assert Unsettled(settle, told.tell).take(a_push("one"))
     assert told.next() == "one"
     assert outcomes == []
+
+
+def test_it_is_known_to_be_settling_until_it_is_settled() -> None:
+    back = threading.Event()
+
+    def settle(push: Push) -> Verdict:
+        assert back.wait(WAIT_S)
+        return a_verdict(push)
+
+    told = Told()
+    settling = Unsettled(settle, told.tell)
+    for _ in range(2):
+        settling.take(a_push("one"))
+    assert settling.holds("one")
+    assert not settling.holds("two")
+    back.set()
+    assert [told.next(), told.next()] == ["one", "one"]
+    deadline = time.monotonic() + WAIT_S
+    while settling.holds("one"):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def test_what_nobody_foresaw_stops_nobody_else() -> None:

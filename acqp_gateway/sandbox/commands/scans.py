@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from acqp_gateway.protocol.currencies import written
 from acqp_gateway.protocol.messages.inquiry_payment import INQUIRY_PAYMENT_API
 from acqp_gateway.sandbox.commands import output
 from acqp_gateway.sandbox.commands.control_client import ControlClient
@@ -128,7 +129,7 @@ def _show_order(scan: Mapping[str, Any]) -> None:
 
 
 def _amount(amount: Mapping[str, str] | None) -> str | None:
-    return f"{amount['value']} {amount['currency']} (minor units)" if amount else None
+    return written(int(amount["value"]), amount["currency"]) if amount else None
 
 
 def _end(scan: Mapping[str, Any]) -> Iterator[str]:
