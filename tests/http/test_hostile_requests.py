@@ -440,15 +440,15 @@ def test_answers_are_made_for_the_worst_reader(called: Called) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/readyz/", "/static/x", "/%2e%2e/etc/passwd"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
-def test_other_paths_are_answered_in_one_plain_line(called: Called, path: str, method: str) -> None:
+def test_other_paths_are_answered_in_one_plain_line(service: Service, path: str, method: str) -> None:
     raw = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
-    reply = exchange(called.process.address, raw)
+    reply = exchange(service.process.address, raw)
     assert reply.status in (404, 405)
     assert reply.headers["content-type"].startswith("text/plain")
     assert b"<" not in reply.body
 
 
-def test_what_gunicorn_refuses_itself_is_bare(called: Called) -> None:
+def test_what_gunicorn_refuses_itself_is_bare(service: Service) -> None:
     shapes = {
         b"POST " + b"/" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n": 414,
         b"POST /aps/x HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 9000 + b"\r\n\r\n": 431,
@@ -457,7 +457,7 @@ def test_what_gunicorn_refuses_itself_is_bare(called: Called) -> None:
         b"POST /aps/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
     }
     for raw, status in shapes.items():
-        reply = exchange(called.process.address, raw)
+        reply = exchange(service.process.address, raw)
         assert reply.status == status
         assert b"<" not in reply.body
         assert "gunicorn" not in str(reply.headers).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -177,15 +178,21 @@ class TestStillWorking:
         pushed_at = till.at
         till.wait(seconds=4)
         with monkeypatch.context() as patched:
-            patched.setattr(till.store.breaker, "recovered_within", lambda _seconds: True)
+            patched.setattr(till.store.breaker, "_well_since", time.monotonic() - 1)
             assert till.inquire(order, payment_id) == self.IN_PROCESS
         assert till.push(order, payment_id, sent_at=pushed_at) == SUCCESS
         assert till.inquire(order, payment_id) == PAID
 
+    def test_long_after_an_outage_nothing_waits_any_more(self, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+        order, payment_id = till.place(), new_payment_id()
+        monkeypatch.setattr(till.store.breaker, "_well_since", time.monotonic() - 30)
+        assert till.inquire(order, payment_id) == UNKNOWN
+        assert till.push(order, payment_id, sent_at=till.at - timedelta(seconds=1)) == UNKNOWN
+
     def test_what_was_decided_is_told_all_the_same(self, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
         order, payment_id = till.place(), new_payment_id()
         assert till.push(order, payment_id) == SUCCESS
-        monkeypatch.setattr(till.store.breaker, "recovered_within", lambda _seconds: True)
+        monkeypatch.setattr(till.store.breaker, "_well_since", time.monotonic())
         assert till.inquire(order, payment_id) == PAID
         assert till.inquire(order, payment_id, pspId=GCASH) == Answer("PROCESS_FAIL", "F")
 

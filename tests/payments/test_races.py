@@ -21,7 +21,7 @@ from acqp_gateway.store.decodes import Decodes
 from tests.merchants import Shop
 from tests.payments.helpers import SUCCESS, Answer, Till, new_payment_id
 from tests.store.helpers import all_at_once
-from tests.store.test_locks import wait_for_a_waiter
+from tests.store.test_locks import WAITERS_ON_LOCKS
 
 CLOSED = Answer("ORDER_IS_CLOSED", "F")
 ROUNDS = 4
@@ -142,9 +142,12 @@ def wait_until_it_waits(store: Store, begun: Future[Any]) -> None:
         # Nobody can be asked who waits there; one writer waits for another, however long it takes.
         with pytest.raises(TimeoutError):
             begun.result(0.1)
-    else:
-        wait_for_a_waiter(store)
-    assert not begun.done()
+        return
+    waiting = 0
+    while not waiting:
+        assert not begun.done(), "it did not wait"
+        with store.reading() as connection:
+            waiting = connection.exec_driver_sql(WAITERS_ON_LOCKS).scalar_one()
 
 
 First = TypeVar("First")
