@@ -19,7 +19,7 @@ from acqp_gateway.operations.health import health_blueprint
 from acqp_gateway.payments.notifications import PaymentNotifications
 from acqp_gateway.payments.push import PushPayments
 from acqp_gateway.payments.telling import PushPaymentNotifier
-from acqp_gateway.payments.unsettled import Unsettled
+from acqp_gateway.payments.unsettled import SETTLING_THREADS, Unsettled
 from acqp_gateway.protocol.client import SigningClient
 from acqp_gateway.protocol.gate import Gate, Handled, Incoming, Interface
 from acqp_gateway.protocol.keyring import (
@@ -49,7 +49,10 @@ from acqp_gateway.store.decodes import Decodes
 def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
     """The service as a WSGI application; made in each worker after the fork. Raises ConfigurationError."""
     store = Store(
-        settings.database_url, patience_s=settings.store_timeout_s, pool_size=settings.threads, guarded=True
+        settings.database_url,
+        patience_s=settings.store_timeout_s,
+        pool_size=settings.threads + SETTLING_THREADS,
+        guarded=True,
     )
     # A connection for each thread, so that nobody waits for one.
     decodes = Decodes(store, pool_size=settings.threads)

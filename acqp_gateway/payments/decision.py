@@ -38,7 +38,7 @@ def decide(
         raise OrderClosed(f"order_{order.state.lower()}")
     _check_decoded_in_time(order, last_decoded_at, at)
     acceptance.judge(record, at)
-    _check_amounts(request, order)
+    check_amounts(request, order)
 
 
 def _check_decoded_in_time(order: Order, last_decoded_at: datetime | None, at: datetime) -> None:
@@ -50,24 +50,30 @@ def _check_decoded_in_time(order: Order, last_decoded_at: datetime | None, at: d
         raise CodeExpired("decoded_too_long_ago")
 
 
-def _check_amounts(request: push_payment.Request, order: Order) -> None:
-    asked = Amount(str(order.pinned_currency), int(order.pinned_amount or 0))
+def check_amounts(request: push_payment.Request, order: Order | Row[Any]) -> None:
+    """Raise AmountInvalid where a call's amounts are not what the order asks for."""
+    asked = asked_amount(order)
     if request.payment_amount not in (None, asked):
         raise AmountInvalid("payment_amount_differs")
     settlement = request.settlement_amount
-    if settlement is None:
+    if settlement is None or order.pinned_answer is None:
         return
-    if settlement.currency != promised_settlement_currency(order):
+    if settlement.currency != _promised_settlement_currency(order.pinned_answer, asked):
         raise AmountInvalid("settlement_currency_differs")
     # In the payment's own currency there is nothing to convert.
     if settlement.value == 0 or (settlement.currency == asked.currency and settlement != asked):
         raise AmountInvalid("settlement_amount_differs")
 
 
-def promised_settlement_currency(order: Order) -> str:
+def asked_amount(order: Order | Row[Any]) -> Amount:
+    """What an order costs: as its pinned answer said, where it was decoded."""
+    return amount_of(order.pinned_amount, order.pinned_currency) or Amount(order.currency, order.amount)
+
+
+def _promised_settlement_currency(pinned_answer: bytes, asked: Amount) -> str:
     """The currency that the pinned answer named: contracts may have changed since."""
-    answer = json.loads(order.pinned_answer or b"{}")
-    return str(answer.get("settlementStrategy", {}).get("settlementCurrency", order.pinned_currency))
+    strategy = json.loads(pinned_answer).get("settlementStrategy") or {}
+    return str(strategy.get("settlementCurrency", asked.currency))
 
 
 def difference(request: push_payment.Request | inquiry_push_payment.Request, first: Row[Any]) -> str | None:

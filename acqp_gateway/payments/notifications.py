@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import AccessDenied
-from acqp_gateway.payments.decision import amount_of
+from acqp_gateway.payments.decision import asked_amount
 from acqp_gateway.protocol import results
 from acqp_gateway.protocol.gate import Handled, Incoming, refusal_body
 from acqp_gateway.protocol.messages.notify_payment import NOTIFY_PAYMENT_API, Notification
@@ -64,7 +64,6 @@ class PaymentNotifications:
     def _once(self, incoming: Incoming[Notification], at: datetime) -> Handled:
         notification = incoming.request
         with self._store.writing() as connection:
-            payments.be_brief(connection, self._store.patience_s)
             order = payments.lock_order(connection, notification.payment_request_id)
             outcome = _judge(connection, notification, order, at)
             if outcome.payment is not None and order is not None:
@@ -84,8 +83,8 @@ class PaymentNotifications:
 def _judge(connection: Connection, notification: Notification, order: Row[Any] | None, at: datetime) -> _Outcome:
     if order is None:
         return _refused("no order has this paymentRequestId")
-    if notification.payment_amount not in (None, _asked(order)):
-        return _refused(f"the amount differs from the order's, {_written(_asked(order))}")
+    if notification.payment_amount not in (None, asked_amount(order)):
+        return _refused(f"the amount differs from the order's, {_written(asked_amount(order))}")
     accepted = payments.accepted_for(connection, order.payment_request_id)
     if notification.result_status == ResultStatus.F:
         return _failed(notification, accepted)
@@ -122,7 +121,10 @@ def _repeated(notification: Notification, accepted: Row[Any]) -> _Outcome:
     if same:
         return _Outcome("REPEATED", results.SUCCESS, "the order is paid by this payment already")
     paid_by = f"payment {accepted.payment_id}" if accepted.payment_id else f"another {accepted.api}"
-    said = f"a second payment for an order that {paid_by} has paid; not applied"
+    if accepted.payment_id is not None and accepted.payment_id == notification.payment_id:
+        said = f"names another pspId or customerId than {paid_by} did when it paid the order; not applied"
+    else:
+        said = f"a second payment for an order that {paid_by} has paid; not applied"
     return _Outcome("CONFLICT", results.SUCCESS, said, attention=True)
 
 
@@ -149,11 +151,6 @@ def _flags(connection: Connection, notification: Notification, order: Row[Any], 
     if store not in (None, "ACTIVE"):
         flags.append(f"the store is {str(store).lower()}")
     return flags
-
-
-def _asked(order: Row[Any]) -> Amount:
-    asked = amount_of(order.pinned_amount, order.pinned_currency)
-    return asked or Amount(order.currency, order.amount)
 
 
 def _written(amount: Amount) -> str:

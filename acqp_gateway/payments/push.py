@@ -56,13 +56,22 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a pushPayment is answered, be it the first time or again. `decided_at` is UTC."""
+    """What a pushPayment is answered, be it the first time or again. `decided_at` is UTC.
+
+    `contradicted` is what was decided of the paymentId before, where this call contradicts it and is refused.
+    """
 
     result: ResultCode
     reason: str
     payment_id: str
     payment_request_id: str | None
     decided_at: datetime
+    contradicted: ResultCode | None = None
+
+    @property
+    def standing(self) -> ResultCode:
+        """What was decided of the paymentId."""
+        return self.contradicted or self.result
 
 
 class PushPayments:
@@ -139,7 +148,6 @@ class PushPayments:
 
     def _once(self, work: Callable[[Connection], Done]) -> Done:
         with self._store.writing() as connection:
-            payments.be_brief(connection, self._store.patience_s)
             return work(connection)
 
 
@@ -200,8 +208,10 @@ def _refuse(
 
 
 def _repeat(connection: Connection, push: Push, known: Row[Any], order: Row[Any] | None) -> Verdict:
-    differing = decision.difference(push.request, known)
+    differing = decision.difference(push.request, known) or _difference_from_order(push, known, order)
+    contradicted = None
     if differing is not None:
+        contradicted = results.BY_CODE[known.result_code]
         result, reason = results.PROCESS_FAIL, f"differs_from_first_call: {differing}"
         said = f"{differing} differs from the first call with this paymentId, which stands"
         payments.record(connection, _message(push, order, "CONFLICT", result, said, attention=True))
@@ -209,7 +219,18 @@ def _repeat(connection: Connection, push: Push, known: Row[Any], order: Row[Any]
         result, reason = results.BY_CODE[known.result_code], known.reason
         said = f"answered like the first time: {result.code}"
         payments.record(connection, _message(push, order, "REPEATED", result, said, attention=False))
-    return Verdict(result, reason, push.request.payment_id, known.payment_request_id, known.decided_at)
+    return Verdict(result, reason, push.request.payment_id, known.payment_request_id, known.decided_at, contradicted)
+
+
+def _difference_from_order(push: Push, known: Row[Any], order: Row[Any] | None) -> str | None:
+    """What the first call left out is held against the order that it has paid."""
+    if known.state != ACCEPTED or order is None:
+        return None
+    try:
+        decision.check_amounts(push.request, order)
+    except AmountInvalid as error:
+        return error.reason
+    return None
 
 
 def _verdict(push: Push, payment: Payment, result: ResultCode) -> Verdict:

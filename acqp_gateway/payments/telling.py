@@ -61,7 +61,7 @@ class PushPaymentNotifier:
         return None
 
     def _keep(self, push: Push, verdict: Verdict, body: bytes, trouble: str | None) -> None:
-        code = verdict.result.code
+        code = verdict.standing.code
         said = f"told {code}" if trouble is None else f"could not be told {code}: {trouble}"
         message = PaymentMessage(
             at=self._clock(),
@@ -73,7 +73,7 @@ class PushPaymentNotifier:
             amount=None,
             currency=None,
             outcome="DELIVERED" if trouble is None else "UNDELIVERED",
-            result_code=verdict.result.code,
+            result_code=code,
             said=said[:512],
             needs_attention=trouble is not None,
             body=body,
@@ -84,9 +84,9 @@ class PushPaymentNotifier:
 
 def _body(verdict: Verdict) -> bytes:
     """notifyPushPayment, request members: order and time belong to a success."""
-    members: dict[str, object] = {"paymentResult": verdict.result.as_members(), "paymentId": verdict.payment_id}
+    members: dict[str, object] = {"paymentResult": verdict.standing.as_members(), "paymentId": verdict.payment_id}
     if verdict.payment_request_id is not None:
         members["paymentRequestId"] = verdict.payment_request_id
-    if verdict.result is results.SUCCESS:
+    if verdict.standing is results.SUCCESS:
         members["paymentTime"] = write_time(verdict.decided_at)
     return write_object(members)

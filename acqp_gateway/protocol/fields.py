@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, pre_load
@@ -70,9 +70,12 @@ class Moment(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> datetime:
         try:
-            return read_iso_8601(check_text(value, 64))
-        except ValueError:
+            moment = read_iso_8601(check_text(value, 64))
+            # Beyond the first and the last year there is no UTC time, and nobody could keep it.
+            moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise ValidationError("must be an ISO 8601 time with its offset") from None
+        return moment
 
 
 class WireSchema(Schema):

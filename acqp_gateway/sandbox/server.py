@@ -171,8 +171,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _say_ready(self, worker: Any) -> None:
         if worker.age == 1:
             sys.stdout.write(
-                f"The sandbox serves http://{self._settings.sandbox_bind}/ , a page for a person, too; its control token lies in"
-                f" {folder.token_file(self._settings.sandbox_dir)}; Ctrl-C ends it.\n"
+                f"The sandbox serves http://{self._settings.sandbox_bind}/ , a page for a person, too;"
+                f" its control token lies in {folder.token_file(self._settings.sandbox_dir)}; Ctrl-C ends it.\n"
             )
             sys.stdout.flush()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class Store:
             else _postgresql_engine(self.url, pool_size, patience_s)
         )
         self.breaker = Breaker(self.probe)
+        self._turn = threading.Lock()
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -94,6 +96,22 @@ class Store:
             yield connection
 
     @contextmanager
+    def writers_turn(self) -> Iterator[None]:
+        """Wait in line with the other threads that write to SQLite, which has one writer at a time.
+
+        Whoever tried by itself would lose against those who come one after the other. Raises StoreBusy,
+        StoreUnavailable.
+        """
+        while not self._turn.acquire(timeout=0.05):
+            self.breaker.check()
+            if (store_deadline.seconds_left() or 0) <= 0:
+                raise StoreBusy("too many wait for the SQLite store")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
     def guard(self) -> Iterator[None]:
         """Within this block, StoreUnavailable opens the breaker; while it is open, the block is not entered."""
         if not self.guarded:
@@ -107,13 +125,15 @@ class Store:
             raise
 
     @contextmanager
-    def _connection(self, **options: bool) -> Iterator[Connection]:
+    def _connection(self, *, store_reads_only: bool) -> Iterator[Connection]:
+        waits_in_line = self.is_sqlite and not store_reads_only
         with (
             self.guard(),
             store_deadline.deadline(self.patience_s),
+            self.writers_turn() if waits_in_line else nullcontext(),
             translated_errors(),
             self.engine.connect() as connection,
-            connection.execution_options(**options).begin(),
+            connection.execution_options(store_reads_only=store_reads_only).begin(),
         ):
             yield connection
 
@@ -203,9 +223,37 @@ def _switch_to_wal(cursor: sqlite3.Cursor, patience_s: float) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later would fail at once when another wrote in between.
-    reads_only = connection.get_execution_options().get("store_reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("store_reads_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    if store_deadline.seconds_left() is None:
+        driver.execute("BEGIN IMMEDIATE")
+        return
+    patience_ms = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        begin_immediately(driver)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={patience_ms}")
+
+
+def begin_immediately(connection: sqlite3.Connection) -> None:
+    """Begin to write to SQLite, trying again every millisecond until the thread's deadline.
+
+    Its own busy handler sleeps longer and longer, so that somebody unlucky waits for seconds. And a transaction
+    that reads first and writes later would fail at once when another wrote in between. Raises StoreUnavailable.
+    """
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if (store_deadline.seconds_left() or 0) <= 0:
+                raise StoreUnavailable("another process holds the SQLite store") from error
+        time.sleep(0.001)
 
 
 def _probe_sqlite(url: URL, patience_s: float) -> None:

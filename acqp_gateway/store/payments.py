@@ -18,6 +18,7 @@ from acqp_gateway.store.tables import decodes, merchants, orders, payment_messag
 ACCEPTED, REFUSED, DENIED = "ACCEPTED", "REFUSED", "DENIED"
 
 _DECODED = "SUCCESS"
+_LATER_LOCKS_MS = 50
 
 
 class Payment(NamedTuple):
@@ -60,13 +61,6 @@ class PaymentMessage(NamedTuple):
     body: bytes
 
 
-def be_brief(connection: Connection, patience_s: float) -> None:
-    """Wait for each lock of this transaction so shortly that all of them together fit into the store's patience."""
-    if connection.dialect.name == "postgresql":
-        milliseconds = max(20, int(patience_s * 1000 / 10))
-        connection.execute(text("SELECT set_config('lock_timeout', :ms, true)"), {"ms": f"{milliseconds}ms"})
-
-
 def lock_order_of_code(connection: Connection, code_value: str) -> Row[Any] | None:
     """The order of a code, held until the transaction ends; None when no order has it."""
     return _locked(connection, orders.c.code_value == code_value)
@@ -78,7 +72,11 @@ def lock_order(connection: Connection, payment_request_id: str) -> Row[Any] | No
 
 
 def _locked(connection: Connection, condition: Any) -> Row[Any] | None:
-    return connection.execute(select(orders).where(condition).with_for_update(key_share=True)).one_or_none()
+    order = connection.execute(select(orders).where(condition).with_for_update(key_share=True)).one_or_none()
+    if connection.dialect.name == "postgresql":
+        # Many may wait for an order; the locks that follow must fit into what is left of the store's patience.
+        connection.execute(text(f"SET LOCAL lock_timeout = {_LATER_LOCKS_MS}"))
+    return order
 
 
 def hold_merchant(connection: Connection, order: Row[Any]) -> None:
@@ -170,8 +168,8 @@ def _was_kept_before(connection: Connection, message: PaymentMessage) -> bool:
         if message.payment_request_id is None
         else columns.payment_request_id == message.payment_request_id
     )
-    query = select(columns.message_number).where(about, columns.api == message.api, columns.body == message.body)
-    return connection.execute(query.limit(1)).first() is not None
+    same = (about, columns.api == message.api, columns.body == message.body, columns.needs_attention)
+    return connection.execute(select(columns.message_number).where(*same).limit(1)).first() is not None
 
 
 def listed_messages(
@@ -203,12 +201,13 @@ def listed_messages(
         return connection.execute(query).all()
 
 
-def of_order(store: Store, payment_request_id: str) -> Sequence[Row[Any]]:
-    """The payments of an order that were accepted or refused, the latest decision first."""
+def of_order(store: Store, payment_request_id: str, *, limit: int = 50) -> Sequence[Row[Any]]:
+    """The payments of an order that were accepted or refused, the latest decision first, at most `limit`."""
     query = (
         select(payments)
         .where(payments.c.payment_request_id == payment_request_id, payments.c.state != DENIED)
         .order_by(payments.c.decided_at.desc(), payments.c.payment_number.desc())
+        .limit(limit)
     )
     with store.reading() as connection:
         return connection.execute(query).all()

@@ -8,8 +8,6 @@ sent together with the commit.
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, cast
@@ -20,11 +18,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql import ClauseElement
 
-from acqp_gateway.errors import StoreBusy, StoreUnavailable
 from acqp_gateway.store import deadline as store_deadline
 from acqp_gateway.store.database import (
     Store,
     as_store_error,
+    begin_immediately,
     postgresql_options,
     sqlite_preparation,
     translated_errors,
@@ -223,15 +221,11 @@ def _is_closed(connection: PoolProxiedConnection) -> bool:
 
 
 class _SqliteTransactions:
-    """One writer at a time: threads of this process wait in line, processes try again every millisecond.
-
-    SQLite's own busy handler sleeps longer and longer, so that somebody unlucky waits for seconds.
-    """
+    """One writer at a time: threads of this process wait in line, processes try again every millisecond."""
 
     def __init__(self, store: Store, pool_size: int, lock: ClauseElement, first: ClauseElement, steps: Steps) -> None:
         del lock  # BEGIN IMMEDIATE locks the whole store.
         self._store = store
-        self._turn = threading.Lock()
         self.engine = create_engine(store.url, pool_size=pool_size, max_overflow=0, pool_timeout=store.patience_s)
         event.listen(self.engine, "connect", sqlite_preparation(store.patience_s, busy_timeout_s=0))
         dialect = self.engine.dialect
@@ -240,10 +234,9 @@ class _SqliteTransactions:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        self._wait_for_turn()
         try:
-            with self._connection() as connection:
-                self._begin(connection)
+            with self._store.writers_turn(), self._connection() as connection:
+                begin_immediately(connection)
                 try:
                     yield _SqliteTransaction(self, connection)
                 finally:
@@ -251,8 +244,6 @@ class _SqliteTransactions:
                         connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise as_store_error(error) from error
-        finally:
-            self._turn.release()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -265,24 +256,6 @@ class _SqliteTransactions:
             raise
         finally:
             pooled.close()
-
-    def _wait_for_turn(self) -> None:
-        while not self._turn.acquire(timeout=0.05):
-            self._store.breaker.check()
-            if (store_deadline.seconds_left() or 0) <= 0:
-                raise StoreBusy("too many decodes wait for the SQLite store")
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise
-                if (store_deadline.seconds_left() or 0) <= 0:
-                    raise StoreUnavailable("another process holds the SQLite store") from error
-            time.sleep(0.001)
 
     def forget_connections(self) -> None:
         self.engine.dispose()

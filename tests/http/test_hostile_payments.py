@@ -151,7 +151,6 @@ def test_times_that_are_none(shown: Shown, name: str) -> None:
     shown.refused(NOTIFY, shown.members(NOTIFY, paymentTime=TIMES[name]))
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: a time that no store can keep is UNKNOWN_EXCEPTION")
 @pytest.mark.parametrize("name", BEYOND)
 def test_times_beyond_what_can_be_kept(shown: Shown, name: str) -> None:
     shown.refused(NOTIFY, shown.members(NOTIFY, paymentTime=BEYOND[name]))

@@ -119,7 +119,6 @@ def test_who_pays_may_be_named_later_or_not_at_all(till: Till) -> None:
         assert till.push(order, payment_id, **{member: ...}) == SUCCESS
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: a repeat's amount is held against the first call alone")
 def test_an_amount_that_the_first_call_left_out_is_held_against_the_order(till: Till) -> None:
     order, payment_id = till.place(), new_payment_id()
     assert till.push(order, payment_id, paymentAmount=...) == SUCCESS

@@ -149,7 +149,6 @@ def test_what_cannot_be_told_waits_for_a_person(till: Till, waited: list[float])
     assert message.said == "could not be told SUCCESS: timed_out: no answer"
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: a paid payment is told as failed")
 def test_a_contradiction_does_not_make_a_paid_payment_fail(till: Till) -> None:
     order, payment_id = till.place(), new_payment_id()
     assert till.push(order, payment_id) == SUCCESS

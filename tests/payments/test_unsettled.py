@@ -134,7 +134,6 @@ def test_too_many_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {told.next() for _ in range(taken.count(True))} == {str(i) for i, was in enumerate(taken) if was}
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: who cannot be told keeps others from being settled")
 def test_who_is_hard_to_tell_keeps_nobody_from_being_settled() -> None:
     settled: queue.Queue[str] = queue.Queue()
     reached = threading.Event()
@@ -155,7 +154,6 @@ def test_who_is_hard_to_tell_keeps_nobody_from_being_settled() -> None:
         reached.set()
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: two orders that are held keep all others waiting")
 def test_two_orders_that_are_held_keep_nobody_else_waiting() -> None:
     freed = threading.Event()
 
@@ -174,7 +172,6 @@ def test_two_orders_that_are_held_keep_nobody_else_waiting() -> None:
         freed.set()
 
 
-@pytest.mark.xfail(strict=True, reason="found while testing: when no thread can be started, nothing is settled ever")
 def test_threads_that_cannot_be_started_now_are_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     settling = Unsettled(a_verdict, told.tell)

@@ -41,8 +41,8 @@ def test_what_it_keeps_is_for_its_owner_alone(sandbox: Sandbox) -> None:
 def test_one_line_says_where_it_serves_and_where_the_token_lies(sandbox: Sandbox) -> None:
     address = f"http://127.0.0.1:{sandbox.process.address[1]}"
     assert sandbox.process.ready_line == (
-        f"The sandbox serves {address}/ , a page for a person, too; its control token lies in {sandbox.process.folder}/control-token;"
-        " Ctrl-C ends it.\n"
+        f"The sandbox serves {address}/ , a page for a person, too; its control token lies in"
+        f" {sandbox.process.folder}/control-token; Ctrl-C ends it.\n"
     )
 
 

@@ -373,7 +373,7 @@ def test_a_busy_embedded_store_is_not_taken_for_a_broken_one(fresh_stores: Fresh
 
     def hold_or_wait(number: int) -> str:
         if number:
-            with pytest.raises(StoreBusy, match="too many decodes wait"):
+            with pytest.raises(StoreBusy, match="too many wait"):
                 looked_up(decodes, code)
         return "waited"
 
