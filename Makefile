@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: $(VENV)/run.stamp ## Serve on 127.0.0.1:8000 with sample merchants, place an order and decode it once
+run: $(VENV)/run.stamp ## Gateway and sandbox with sample merchants: place an order, decode it, pay it in the browser
 	@$(BIN)/acqp-gateway try-out
 
 test: lint types tests ## Everything: lint, types and all tests on SQLite and PostgreSQL
@@ -21,8 +21,8 @@ lint: $(VENV)/test.stamp ## ruff: rules and format
 types: $(VENV)/test.stamp ## mypy, strict
 	$(BIN)/mypy
 
-tests: $(VENV)/test.stamp postgresql chromium ## The tests alone
-	$(BIN)/pytest
+tests: $(VENV)/test.stamp postgresql chromium ## The tests alone, two at a time
+	$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: postgresql
 postgresql: # PostgreSQL's binaries, where they are missing; no server of the machine's own is started
@@ -32,7 +32,7 @@ postgresql: # PostgreSQL's binaries, where they are missing; no server of the ma
 chromium: # The browser of tests/browser; without it they are skipped, but in CI it must be there
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || bash tests/install-packages chromium chromium-driver || [ "$$CI" != true ]
 
-bench: $(VENV)/test.stamp postgresql ## Measure decodes/s against RSA signatures/s on this machine
+bench: $(VENV)/test.stamp postgresql ## Measure decodes/s and payments/s against RSA signatures/s on this machine
 	@command -v wrk >/dev/null || bash tests/install-packages wrk
 	$(BIN)/python -m tests.benchmarks.decodes
 
