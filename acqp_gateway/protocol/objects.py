@@ -18,6 +18,12 @@ class ResultSchema(WireSchema):
     message = Text(256, data_key="resultMessage")
 
 
+class ResultAloneSchema(WireSchema):
+    """An answer that is nothing but a result."""
+
+    result = fields.Nested(ResultSchema, required=True)
+
+
 class FinalResultSchema(ResultSchema):
     """The Result of something that has come to its end: S or F."""
 

@@ -13,7 +13,7 @@ from marshmallow import fields, post_load
 
 from acqp_gateway.protocol.fields import Moment, Text, WireSchema
 from acqp_gateway.protocol.messages import Api
-from acqp_gateway.protocol.objects import Amount, AmountSchema, FinalResultSchema, ResultSchema
+from acqp_gateway.protocol.objects import Amount, AmountSchema, FinalResultSchema, ResultAloneSchema
 from acqp_gateway.protocol.results import PAYMENT_NOTIFICATION
 
 
@@ -51,17 +51,11 @@ class RequestSchema(WireSchema):
         return Notification(result_code=result["code"], result_status=result["status"], **data)
 
 
-class ResponseSchema(WireSchema):
-    """The acknowledgement: a result alone."""
-
-    result = fields.Nested(ResultSchema, required=True)
-
-
 NOTIFY_PAYMENT_API = Api(
     name="notifyPayment",
     default_path="/aps/api/v1/payments/notifyPayment",
     peer_waits_s=5.0,
     results=PAYMENT_NOTIFICATION,
     request=RequestSchema(),
-    response=ResponseSchema(),
+    response=ResultAloneSchema(),
 )

@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from acqp_gateway.protocol.fields import Moment, Text, WireSchema
 from acqp_gateway.protocol.messages import Api
-from acqp_gateway.protocol.objects import FinalResultSchema, ResultSchema
+from acqp_gateway.protocol.objects import FinalResultSchema, ResultAloneSchema
 from acqp_gateway.protocol.results import PAYMENT_NOTIFICATION, ResultStatus
 
 
@@ -61,17 +61,11 @@ class RequestSchema(WireSchema):
         )
 
 
-class ResponseSchema(WireSchema):
-    """The acknowledgement: a result alone."""
-
-    result = fields.Nested(ResultSchema, required=True)
-
-
 NOTIFY_PUSH_PAYMENT_API = Api(
     name="notifyPushPayment",
     default_path="/aps/api/v1/payments/notifyPushPayment",
     peer_waits_s=5.0,
     results=PAYMENT_NOTIFICATION,
     request=RequestSchema(),
-    response=ResponseSchema(),
+    response=ResultAloneSchema(),
 )

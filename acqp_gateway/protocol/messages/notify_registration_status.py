@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields, post_load
+from marshmallow import post_load
 
-from acqp_gateway.protocol.fields import Text, WireSchema
+from acqp_gateway.protocol.fields import Text
 from acqp_gateway.protocol.messages import Api
 from acqp_gateway.protocol.messages.inquiry_registration_status import (
     LONGEST_MERCHANT_ID,
@@ -20,7 +20,7 @@ from acqp_gateway.protocol.messages.inquiry_registration_status import (
     RegistrationMembers,
     registration_of,
 )
-from acqp_gateway.protocol.objects import ResultSchema
+from acqp_gateway.protocol.objects import ResultAloneSchema
 from acqp_gateway.protocol.results import INQUIRY_REGISTRATION_STATUS
 
 
@@ -52,17 +52,11 @@ class RequestSchema(RegistrationMembers):
         )
 
 
-class ResponseSchema(WireSchema):
-    """The acknowledgement: a result alone."""
-
-    result = fields.Nested(ResultSchema, required=True)
-
-
 NOTIFY_REGISTRATION_STATUS_API = Api(
     name="notifyRegistrationStatus",
     default_path="/aps/api/v1/merchants/notifyRegistrationStatus",
     peer_waits_s=5.0,
     results=INQUIRY_REGISTRATION_STATUS,
     request=RequestSchema(),
-    response=ResponseSchema(),
+    response=ResultAloneSchema(),
 )

@@ -12,7 +12,7 @@ from marshmallow import fields, post_load
 
 from acqp_gateway.protocol.fields import Text, WireSchema
 from acqp_gateway.protocol.messages import Api
-from acqp_gateway.protocol.objects import Amount, AmountSchema, ResultSchema
+from acqp_gateway.protocol.objects import Amount, AmountSchema, ResultAloneSchema
 from acqp_gateway.protocol.results import PUSH_PAYMENT
 from acqp_gateway.text import LONGEST_CODE_VALUE
 
@@ -49,17 +49,11 @@ class RequestSchema(WireSchema):
         return Request(**data)
 
 
-class ResponseSchema(WireSchema):
-    """The answer: a result alone."""
-
-    result = fields.Nested(ResultSchema, required=True)
-
-
 PUSH_PAYMENT_API = Api(
     name="pushPayment",
     default_path="/aps/api/v1/payments/pushPayment",
     peer_waits_s=8.0,
     results=PUSH_PAYMENT,
     request=RequestSchema(),
-    response=ResponseSchema(),
+    response=ResultAloneSchema(),
 )
