@@ -19,7 +19,8 @@ from acqp_gateway.operations.health import health_blueprint
 from acqp_gateway.payments.notifications import PaymentNotifications
 from acqp_gateway.payments.push import PushPayments
 from acqp_gateway.payments.telling import PushPaymentNotifier
-from acqp_gateway.payments.unsettled import SETTLING_THREADS, Unsettled
+from acqp_gateway.payments.unsettled import THREADS as THREADS_OF_UNSETTLED
+from acqp_gateway.payments.unsettled import Unsettled
 from acqp_gateway.protocol.client import SigningClient
 from acqp_gateway.protocol.gate import Gate, Handled, Incoming, Interface
 from acqp_gateway.protocol.keyring import (
@@ -51,7 +52,7 @@ def create_app(settings: Settings, *, clock: Clock = now) -> Flask:
     store = Store(
         settings.database_url,
         patience_s=settings.store_timeout_s,
-        pool_size=settings.threads + SETTLING_THREADS,
+        pool_size=settings.threads + THREADS_OF_UNSETTLED,
         guarded=True,
     )
     # A connection for each thread, so that nobody waits for one.

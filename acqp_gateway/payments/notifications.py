@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import AccessDenied
@@ -24,8 +23,6 @@ from acqp_gateway.protocol.results import ResultCode, ResultStatus
 from acqp_gateway.store import payments
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.payments import ACCEPTED, REFUSED, Payment, PaymentMessage
-
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +50,8 @@ class PaymentNotifications:
         if incoming.request.acquirer_id != self._acquirer_id:
             raise AccessDenied("other_acquirer")
         at = self._clock()
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._once(incoming, at)
-            except IntegrityError:
-                # Somebody has just decided of this paymentId: look again.
-                continue
-        return self._once(incoming, at)
-
-    def _once(self, incoming: Incoming[Notification], at: datetime) -> Handled:
+        outcome = payments.decide(self._store, lambda connection: _take(connection, incoming, at))
         notification = incoming.request
-        with self._store.writing() as connection:
-            order = payments.lock_order(connection, notification.payment_request_id)
-            outcome = _judge(connection, notification, order, at)
-            if outcome.payment is not None and order is not None:
-                reason = f"notifyPayment {notification.payment_id or ''}".strip()
-                payments.mark_paid(connection, order, reason=reason, at=at)
-                payments.put(connection, outcome.payment, known=outcome.known)
-            payments.record(connection, _message(incoming, order, outcome, at))
         facts = {
             "order": notification.payment_request_id,
             "payment": notification.payment_id,
@@ -80,17 +61,29 @@ class PaymentNotifications:
         return Handled(refusal_body(outcome.result), outcome.result, facts)
 
 
+def _take(connection: Connection, incoming: Incoming[Notification], at: datetime) -> _Outcome:
+    notification = incoming.request
+    order = payments.lock_order(connection, notification.payment_request_id)
+    outcome = _judge(connection, notification, order, at)
+    if outcome.payment is not None and order is not None:
+        reason = f"notifyPayment {notification.payment_id or ''}".strip()
+        payments.mark_paid(connection, order, reason=reason, at=at)
+        payments.put(connection, outcome.payment, known=outcome.known)
+    payments.record(connection, _message(incoming, order, outcome, at))
+    return outcome
+
+
 def _judge(connection: Connection, notification: Notification, order: Row[Any] | None, at: datetime) -> _Outcome:
     if order is None:
         return _refused("no order has this paymentRequestId")
-    if notification.payment_amount not in (None, asked_amount(order)):
-        return _refused(f"the amount differs from the order's, {_written(asked_amount(order))}")
-    accepted = payments.accepted_for(connection, order.payment_request_id)
-    if notification.result_status == ResultStatus.F:
-        return _failed(notification, accepted)
     known = payments.find(connection, notification.payment_id) if notification.payment_id else None
     if known is not None and known.state == ACCEPTED and known.payment_request_id != order.payment_request_id:
         return _refused(f"this paymentId has paid another order, {known.payment_request_id}")
+    accepted = payments.accepted_for(connection, order.payment_request_id)
+    if notification.payment_amount not in (None, asked_amount(order)):
+        return _of_another_amount(notification, order, accepted)
+    if notification.result_status == ResultStatus.F:
+        return _failed(notification, accepted)
     if accepted is not None:
         return _repeated(notification, accepted)
     flags = _flags(connection, notification, order, at)
@@ -99,6 +92,14 @@ def _judge(connection: Connection, notification: Notification, order: Row[Any] |
     payment = _payment(notification, order, at)
     said = "; ".join(["paid", *flags])
     return _Outcome("APPLIED", results.SUCCESS, said, bool(flags), payment, known)
+
+
+def _of_another_amount(notification: Notification, order: Row[Any], accepted: Row[Any] | None) -> _Outcome:
+    """Refused, but for the very payment that has paid the order: that one is only repeated wrongly."""
+    said = f"the amount differs from the order's, {_written(asked_amount(order))}"
+    if accepted is None or accepted.payment_id is None or accepted.payment_id != notification.payment_id:
+        return _refused(said)
+    return _Outcome("CONFLICT", results.SUCCESS, f"{said}, which this payment has paid; not applied", attention=True)
 
 
 def _refused(said: str) -> _Outcome:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import (
@@ -36,12 +35,8 @@ from acqp_gateway.store.database import Store
 from acqp_gateway.store.decodes import look_up_in
 from acqp_gateway.store.payments import ACCEPTED, DENIED, REFUSED, Payment, PaymentMessage
 
-#: Two calls that decide at the same time of one paymentId for two orders: the second looks again.
-_ATTEMPTS = 3
 #: After an outage, pushPayments that were answered U are settled within this time, by whichever worker holds them.
 _SETTLED_AFTER_AN_OUTAGE_WITHIN_S = 3.0
-
-Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ class PushPayments:
 
     def settle(self, push: Push) -> Verdict:
         """Decide, pay and keep in one transaction, or find what was decided before. Raises StoreError."""
-        return self._in_transaction(lambda connection: _settle(connection, push))
+        return payments.decide(self._store, lambda connection: _settle(connection, push))
 
     def handle_inquiry(self, incoming: Incoming[inquiry_push_payment.Request]) -> Handled:
         """The answer to an inquiryPushPayment. Raises AccessDenied, OrderUnknown, PaymentContradicts, StoreError."""
@@ -124,7 +119,7 @@ class PushPayments:
             _SETTLED_AFTER_AN_OUTAGE_WITHIN_S
         )
         denial = None if may_be_settling else (incoming.requested_at, self._clock())
-        found = self._in_transaction(lambda connection: _look_into(connection, request, denial))
+        found = payments.decide(self._store, lambda connection: _look_into(connection, request, denial))
         if found is None and may_be_settling:
             return _told(results.PAYMENT_IN_PROCESS, request.payment_id, None)
         if found is None:
@@ -137,18 +132,6 @@ class PushPayments:
     def _check_acquirer(self, acquirer_id: str) -> None:
         if acquirer_id != self._acquirer_id:
             raise AccessDenied("other_acquirer")
-
-    def _in_transaction(self, work: Callable[[Connection], Done]) -> Done:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._once(work)
-            except IntegrityError:
-                continue
-        return self._once(work)
-
-    def _once(self, work: Callable[[Connection], Done]) -> Done:
-        with self._store.writing() as connection:
-            return work(connection)
 
 
 def _facts(push: Push) -> dict[str, str | None]:
@@ -315,13 +298,6 @@ def _denial(request: inquiry_push_payment.Request, order: Row[Any], requested_at
         result_code=results.ORDER_NOT_EXIST.code,
         reason="asked_before_paid",
         psp_id=request.psp_id,
-        customer_id=None,
-        said_payment_request_id=None,
-        amount=None,
-        currency=None,
-        settlement_amount=None,
-        settlement_currency=None,
-        paid_at=None,
         decided_at=at,
         denied_at=requested_at,
     )

@@ -20,9 +20,11 @@ from acqp_gateway.payments.push import Push, Verdict
 _log = logging.getLogger("acqp_gateway.payments")
 
 MOST = 1_000
-#: Each of those that settle holds a connection to the store; those that tell mostly wait for Alipay+.
-SETTLING_THREADS = 2
-_TELLING_THREADS = 8
+_SETTLING_THREADS = 2
+#: They mostly wait for Alipay+.
+_TELLING_THREADS = 4
+#: How many of our threads may need a connection to the store at once.
+THREADS = _SETTLING_THREADS + _TELLING_THREADS
 _LOOK_AGAIN_AFTER_S = 0.5
 #: Alipay+ asks for the last time after 13.6 minutes; nobody waits for the answer afterwards.
 GIVE_UP_AFTER_S = 15 * 60.0
@@ -59,13 +61,13 @@ class Unsettled:
         self._held: Counter[str] = Counter()
         self._number = 0
         self._changed = threading.Condition()
-        self._to_settle = _Crew(self._changed, "settle", SETTLING_THREADS, self._settle_one)
+        self._to_settle = _Crew(self._changed, "settle", _SETTLING_THREADS, self._settle_one)
         self._to_tell = _Crew(self._changed, "tell", _TELLING_THREADS, self._tell_one)
 
     def take(self, push: Push) -> bool:
         """Settle and tell this later; False when too many wait already, or when nobody is there to do it."""
         with self._changed:
-            if len(self._to_settle.tasks) + len(self._to_tell.tasks) >= MOST:
+            if self._held.total() + len(self._to_tell.tasks) >= MOST:
                 return False
             if not self._to_settle.is_at_work():
                 return False

@@ -12,6 +12,10 @@ from acqp_gateway.errors import StoreError, StoreUnavailable
 _log = logging.getLogger("acqp_gateway.store")
 
 
+class KnownToBeAway(StoreUnavailable):
+    """Nobody asked the store: it is known not to answer."""
+
+
 class Breaker:
     """Open: everybody is told at once. A thread of its own probes every `pause_s` seconds and closes it.
 
@@ -31,10 +35,10 @@ class Breaker:
         return self._well_since is not None and time.monotonic() - self._well_since < seconds
 
     def check(self) -> None:
-        """Raise StoreUnavailable while the store is known not to answer."""
+        """Raise KnownToBeAway while the store is known not to answer."""
         why = self._open_because
         if why is not None:
-            raise StoreUnavailable(f"the store did not answer lately ({why})")
+            raise KnownToBeAway(f"the store did not answer lately ({why})")
 
     def trip(self, why: str) -> None:
         """The store did not answer: open, and probe until it does."""

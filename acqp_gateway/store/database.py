@@ -16,11 +16,12 @@ from sqlalchemy.engine import URL
 
 from acqp_gateway.errors import SettingError, StoreBusy, StoreError, StoreUnavailable
 from acqp_gateway.store import deadline as store_deadline
-from acqp_gateway.store.breaker import Breaker
+from acqp_gateway.store.breaker import Breaker, KnownToBeAway
 
 #: How long a command of a person waits for the store, in seconds.
 PATIENCE_OF_COMMANDS_S = 30.0
 
+_FAIR_TRY_S = 0.05
 _POSTGRESQL_LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -91,13 +92,13 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction: all of the block or nothing. Raises StoreUnavailable."""
+        """A transaction: all of the block or nothing; never one within another. Raises StoreError."""
         with self._connection(store_reads_only=False) as connection:
             yield connection
 
     @contextmanager
     def writers_turn(self) -> Iterator[None]:
-        """Wait in line with the other threads that write to SQLite, which has one writer at a time.
+        """Wait until no other thread of this process writes to SQLite, which has one writer at a time.
 
         Whoever tried by itself would lose against those who come one after the other. Raises StoreBusy,
         StoreUnavailable.
@@ -120,6 +121,8 @@ class Store:
         self.breaker.check()
         try:
             yield
+        except KnownToBeAway:
+            raise
         except StoreUnavailable as error:
             self.breaker.trip(str(error))
             raise
@@ -171,6 +174,9 @@ def translated_errors() -> Iterator[None]:
         if type(error) is not exc.DatabaseError:
             raise
         raise as_store_error(error.orig or error) from error
+    except sqlite3.Error as error:
+        # From where we speak with the driver ourselves, to begin.
+        raise as_store_error(error) from error
 
 
 def as_store_error(error: BaseException) -> StoreError:
@@ -242,8 +248,10 @@ def begin_immediately(connection: sqlite3.Connection) -> None:
     """Begin to write to SQLite, trying again every millisecond until the thread's deadline.
 
     Its own busy handler sleeps longer and longer, so that somebody unlucky waits for seconds. And a transaction
-    that reads first and writes later would fail at once when another wrote in between. Raises StoreUnavailable.
+    that reads first and writes later would fail at once when another wrote in between. Raises StoreUnavailable,
+    or StoreBusy for somebody whose time was up before there was a fair try.
     """
+    began = time.monotonic()
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -252,7 +260,9 @@ def begin_immediately(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             if (store_deadline.seconds_left() or 0) <= 0:
-                raise StoreUnavailable("another process holds the SQLite store") from error
+                fairly_tried = time.monotonic() - began > _FAIR_TRY_S
+                kind = StoreUnavailable if fairly_tried else StoreBusy
+                raise kind("another process holds the SQLite store") from error
         time.sleep(0.001)
 
 
@@ -288,7 +298,8 @@ def _postgresql_engine(url: URL, pool_size: int, patience_s: float) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=patience_s,
-        # Two locks at most, and each is waited for twice: for the line in front of it, and for its holder.
+        # Two locks at most, and each is waited for twice: for the line in front of it, and for its holder. Who
+        # takes more of them sees to it that they fit into the patience, too.
         connect_args={"options": postgresql_options(patience_s, lock_patience_s=patience_s / 5)},
         pool_pre_ping=True,
     )

@@ -5,20 +5,27 @@ Whoever decides holds the order's row first: a decode, another payment or a pers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import IllegalState, NotOnRecord
 from acqp_gateway.store.database import Store
+from acqp_gateway.store.deadline import seconds_left
 from acqp_gateway.store.tables import decodes, merchants, orders, payment_messages, payments, stores
 
 ACCEPTED, REFUSED, DENIED = "ACCEPTED", "REFUSED", "DENIED"
 
 _DECODED = "SUCCESS"
-_LATER_LOCKS_MS = 50
+#: The merchant, its store and the payment, each waited for twice: for the line in front of it and for its holder.
+_LATER_WAITS = 6
+#: Two calls that decide at the same time of one paymentId, for two orders, say: the second looks again.
+_ATTEMPTS = 3
+
+Done = TypeVar("Done")
 
 
 class Payment(NamedTuple):
@@ -31,15 +38,15 @@ class Payment(NamedTuple):
     state: str
     result_code: str
     reason: str
-    psp_id: str | None
-    customer_id: str | None
-    said_payment_request_id: str | None
-    amount: int | None
-    currency: str | None
-    settlement_amount: int | None
-    settlement_currency: str | None
-    paid_at: datetime | None
     decided_at: datetime
+    psp_id: str | None = None
+    customer_id: str | None = None
+    said_payment_request_id: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    settlement_amount: int | None = None
+    settlement_currency: str | None = None
+    paid_at: datetime | None = None
     denied_at: datetime | None = None
 
 
@@ -61,6 +68,21 @@ class PaymentMessage(NamedTuple):
     body: bytes
 
 
+def decide(store: Store, work: Callable[[Connection], Done]) -> Done:
+    """Do this in a transaction, and once more from the beginning when somebody else has just decided the same.
+
+    Raises StoreError.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with store.writing() as connection:
+                return work(connection)
+        except IntegrityError:
+            continue
+    with store.writing() as connection:
+        return work(connection)
+
+
 def lock_order_of_code(connection: Connection, code_value: str) -> Row[Any] | None:
     """The order of a code, held until the transaction ends; None when no order has it."""
     return _locked(connection, orders.c.code_value == code_value)
@@ -73,9 +95,11 @@ def lock_order(connection: Connection, payment_request_id: str) -> Row[Any] | No
 
 def _locked(connection: Connection, condition: Any) -> Row[Any] | None:
     order = connection.execute(select(orders).where(condition).with_for_update(key_share=True)).one_or_none()
-    if connection.dialect.name == "postgresql":
+    left = seconds_left()
+    if connection.dialect.name == "postgresql" and left is not None:
         # Many may wait for an order; the locks that follow must fit into what is left of the store's patience.
-        connection.execute(text(f"SET LOCAL lock_timeout = {_LATER_LOCKS_MS}"))
+        milliseconds = max(20, int(left * 1000 / (_LATER_WAITS + 1)))
+        connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
     return order
 
 

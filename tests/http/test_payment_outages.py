@@ -66,7 +66,7 @@ def push_during(
     try:
         for code, took in [*all_at_once(len(placed), push), push(0)]:
             assert code == "PAYMENT_IN_PROCESS"
-            assert took < 3.0
+            assert took < 5.0  # the peer waits 8 s
         assert caller.inquire(placed[0], ids[0]) == ("UNKNOWN_EXCEPTION", None)
         assert caller.notify(placed[0], ids[0]) == "UNKNOWN_EXCEPTION"
     finally:

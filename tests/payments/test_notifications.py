@@ -225,6 +225,27 @@ def test_a_wrong_amount_is_refused_and_kept(till: Till, wrong: dict[str, Any], r
     assert till.messages(order)[0].said == "the amount differs from the order's, 1500 JPY in minor units"
 
 
+def test_a_repeat_that_says_another_amount_is_a_conflict(till: Till) -> None:
+    """It is acknowledged: refused, it would be repeated for ever, though the order is paid by this very payment."""
+    order, payment_id = till.place(), new_payment_id()
+    assert till.notify(order, payment_id) == SUCCESS
+    for changes in ({}, {"paymentResult": FAILED}):
+        assert till.notify(order, payment_id, paymentAmount=amount(1), **changes) == SUCCESS
+        assert till.outcomes(order)[-1] == ("CONFLICT", "SUCCESS", True)
+    assert till.notify(order, new_payment_id(), paymentAmount=amount(1)) == REFUSED
+    assert till.accepted(order) == [payment_id]
+
+
+@pytest.mark.parametrize("result", [{}, {"paymentResult": FAILED}], ids=["S", "F"])
+def test_a_payment_that_has_paid_elsewhere_is_refused_be_it_said_to_have_failed(
+    till: Till, result: dict[str, Any]
+) -> None:
+    paid, order, payment_id = till.place(), till.place(), new_payment_id()
+    assert till.push(paid, payment_id) == SUCCESS
+    assert till.notify(order, payment_id, **result) == REFUSED
+    assert till.outcomes(order) == [("REFUSED", "PROCESS_FAIL", True)]
+
+
 def test_the_amount_that_counts_is_the_one_of_the_first_answer(till: Till) -> None:
     order = till.place()
     with till.store.engine.begin() as connection:

@@ -139,9 +139,9 @@ class Held:
 def wait_until_it_waits(store: Store, begun: Future[Any]) -> None:
     """Return when `begun` waits for somebody else's transaction."""
     if store.is_sqlite:
-        # Nobody can be asked who waits there; one writer waits for another, however long it takes.
+        # Nobody can be asked who waits there: one writer waits for another, however long it takes.
         with pytest.raises(TimeoutError):
-            begun.result(0.1)
+            begun.result(0.3)
         return
     waiting = 0
     while not waiting:

@@ -126,10 +126,7 @@ def test_too_many_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     settling = Unsettled(settle, told.tell)
     taken = [settling.take(a_push(str(number))) for number in range(20)]
-    assert taken[:3] == [True] * 3
-    # Those at which a thread works just now are in the queue no more.
-    assert 3 <= taken.count(True) <= 5
-    assert not any(taken[5:])
+    assert taken == [True] * 3 + [False] * 17
     back.set()
     assert {told.next() for _ in range(taken.count(True))} == {str(i) for i, was in enumerate(taken) if was}
 
@@ -149,7 +146,7 @@ def test_who_is_hard_to_tell_keeps_nobody_from_being_settled() -> None:
     for number in range(6):
         settling.take(a_push(str(number)))
     try:
-        assert {settled.get(timeout=0.5) for _ in range(6)} == set("012345")
+        assert {settled.get(timeout=5) for _ in range(6)} == set("012345")
     finally:
         reached.set()
 
@@ -167,7 +164,7 @@ def test_two_orders_that_are_held_keep_nobody_else_waiting() -> None:
     for payment_id in ("held-1", "held-2", "free"):
         settling.take(a_push(payment_id))
     try:
-        assert told.waiting.get(timeout=0.5)[0] == "free"
+        assert told.waiting.get(timeout=5)[0] == "free"
     finally:
         freed.set()
 
@@ -182,7 +179,7 @@ def test_threads_that_cannot_be_started_now_are_started_later(monkeypatch: pytes
         except RuntimeError:
             taken = False
     assert settling.take(a_push("two"))
-    assert told.waiting.get(timeout=0.5)[0] == ("one" if taken else "two")
+    assert told.waiting.get(timeout=5)[0] == ("one" if taken else "two")
 
 
 def _no_thread(_thread: threading.Thread) -> None:

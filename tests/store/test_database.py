@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from acqp_gateway.errors import SettingError, StoreBusy, StoreError, StoreUnavailable
 from acqp_gateway.store import clients, deadline, migration
+from acqp_gateway.store.breaker import KnownToBeAway
 from acqp_gateway.store.database import Store, as_store_error, described, read_url
 from acqp_gateway.store.decodes import Decodes
 from tests.conftest import FreshStores
@@ -282,3 +283,28 @@ class TestDeadline:
         with postgresql.engine.connect() as connection:
             assert deadline.seconds_left() is None
             connection.execute(text("SELECT pg_sleep(0.4)"))
+
+
+def test_an_embedded_store_that_is_damaged_while_it_is_open_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    opened = Store(f"sqlite:///{path}", guarded=True)
+    migration.upgrade(opened)
+    opened.engine.dispose()
+    for part in tmp_path.glob("gateway.db*"):
+        part.unlink()
+    path.write_bytes(b"this is no database, and never was one" * 100)
+    with pytest.raises(StoreUnavailable), opened.writing():
+        pass
+    with pytest.raises(KnownToBeAway), opened.writing():
+        pass
+    opened.close()
+
+
+def test_a_store_that_cannot_be_written_any_more_is_told(tmp_path: Path) -> None:
+    opened = Store(f"sqlite:///{tmp_path}/gateway.db", pool_size=1, guarded=True)
+    migration.upgrade(opened)
+    with opened.reading() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    with pytest.raises(StoreUnavailable), opened.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM clients")
+    opened.close()

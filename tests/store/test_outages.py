@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from acqp_gateway.errors import StoreBusy, StoreError, StoreUnavailable
 from acqp_gateway.store import migration, orders, tables
+from acqp_gateway.store.breaker import KnownToBeAway
 from acqp_gateway.store.database import Store
 from acqp_gateway.store.decodes import Decodes
 from tests.conftest import FreshStores
@@ -58,9 +59,11 @@ class Counter:
         return decode_once(self.decodes, code_value)
 
     def refusal(self, code_value: str) -> type[StoreError] | None:
-        """The failure of a decode; None when it is answered."""
+        """The failure of a decode, be it told by the store or by the breaker; None when it is answered."""
         try:
             self.decode(code_value)
+        except KnownToBeAway:
+            return StoreUnavailable
         except StoreError as error:
             return type(error)
         return None
