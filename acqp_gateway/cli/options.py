@@ -46,8 +46,14 @@ class OneOf(click.Choice[str]):
         return f"[{'|'.join(self.choices)}]"
 
 
+class MinorUnits(click.IntRange):
+    """An amount: 1500 is 15.00 USD and 1500 JPY."""
+
+    name = "whole number of minor units (1500 is 15.00 USD and 1500 JPY)"
+
+
 #: Amounts are checked further against their currency, once that is known.
-MINOR_UNITS = click.IntRange(min=1)
+MINOR_UNITS = MinorUnits(min=1)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 reason_option = click.option("--reason", metavar="TEXT", help="Why; kept on record.")

@@ -43,10 +43,20 @@ _LAST_DECODES = 10
 _STORY = {
     "decodes": records.DECODE_COLUMNS,
     "payments": records.PAYMENT_COLUMNS,
-    "messages": ("number", "time", "api", "outcome", "resultCode", "paymentId", "needsAttention", "said"),
+    "messages": (
+        "number",
+        "time",
+        "api",
+        "outcome",
+        "resultCode",
+        "paymentId",
+        "needsAttention",
+        "attendedNote",
+        "said",
+    ),
 }
 
-_order_argument = click.argument("payment_request_id", metavar="PAYMENT_REQUEST_ID")
+_order_argument = click.argument("id_or_code", metavar="PAYMENT_REQUEST_ID|CODE")
 
 
 class Goods(click.ParamType[list[Any]]):
@@ -160,7 +170,7 @@ def _refusal_now(store: Store, code_value: str) -> _Refusal | None:
 
 
 @orders.command()
-@click.argument("id_or_code", metavar="PAYMENT_REQUEST_ID|CODE")
+@_order_argument
 @json_option
 @with_store
 def show(at_hand: Opened, id_or_code: str, as_json: bool) -> None:
@@ -210,9 +220,9 @@ def list_orders(at_hand: Opened, /, limit: int, as_json: bool, **filters: str | 
 @reason_option
 @json_option
 @with_store
-def close(at_hand: Opened, payment_request_id: str, reason: str | None, as_json: bool) -> None:
+def close(at_hand: Opened, id_or_code: str, reason: str | None, as_json: bool) -> None:
     """Close an order that is not to be paid any more; nothing brings it back. A paid order stays paid."""
-    _move(at_hand, states.close, payment_request_id, "CLOSED", reason=reason, as_json=as_json)
+    _move(at_hand, states.close, id_or_code, "CLOSED", reason=reason, as_json=as_json)
 
 
 @orders.command("mark-paid")
@@ -220,21 +230,22 @@ def close(at_hand: Opened, payment_request_id: str, reason: str | None, as_json:
 @reason_option
 @json_option
 @with_store
-def mark_paid(at_hand: Opened, payment_request_id: str, reason: str | None, as_json: bool) -> None:
+def mark_paid(at_hand: Opened, id_or_code: str, reason: str | None, as_json: bool) -> None:
     """Mark an order as paid by hand; nothing makes it unpaid again."""
-    _move(at_hand, states.mark_paid, payment_request_id, "PAID", reason=reason, as_json=as_json)
+    _move(at_hand, states.mark_paid, id_or_code, "PAID", reason=reason, as_json=as_json)
 
 
 def _move(
     at_hand: Opened,
     move: Callable[..., bool],
-    payment_request_id: str,
+    id_or_code: str,
     state: str,
     *,
     reason: str | None,
     as_json: bool,
 ) -> None:
     at = now()
+    payment_request_id = _by_id_or_code(at_hand.store, id_or_code).payment_request_id
     changed = move(at_hand.store, payment_request_id, reason=reason, at=at)
     output.status_changed(f"Order {payment_request_id}", state, changed=changed)
     output.show(records.order(stored_orders.get(at_hand.store, payment_request_id), at), as_json=as_json)

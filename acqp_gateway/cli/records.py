@@ -152,6 +152,7 @@ PAYMENT_MESSAGE_COLUMNS = (
     "paymentId",
     "needsAttention",
     "attendedAt",
+    "attendedNote",
     "said",
 )
 DECODE_COLUMNS = ("time", "resultCode", "reason", "mpp", "customerId", "durationMs")
@@ -214,8 +215,9 @@ def payments_of(store: Store, payment_request_id: str) -> dict[str, list[dict[st
 
 
 def payment_message(row: Row[Any]) -> dict[str, Any]:
-    """A message about a payment."""
-    return _renamed(row, _PAYMENT_MESSAGE)
+    """A message about a payment; it needs attention until a person has seen to it."""
+    needs_attention = row.needs_attention and row.attended_at is None
+    return {**_renamed(row, _PAYMENT_MESSAGE), "needsAttention": needs_attention}
 
 
 def standing(store: Store, merchant_id: str, store_id: str | None) -> dict[str, Any]:

@@ -73,6 +73,19 @@ ORDER = NewOrder(
 )
 
 
+def psp_entries(sample: Sample) -> list[dict[str, object]]:
+    """How a sample stands with each MPP, as the sandbox takes it."""
+    return [
+        {
+            "pspName": psp_name,
+            "productCodes": list(_PRODUCT_CODES),
+            "status": status,
+            **({"rejectionReason": reason} if reason else {}),
+        }
+        for psp_name, (status, reason) in sample.standing.items()
+    ]
+
+
 def enter(store: Store, at: datetime) -> dict[str, bool]:
     """Enter what is missing of each sample merchant; whether anything was, by its id."""
     return {sample.merchant.merchant_id: _enter(store, sample, at) for sample in SAMPLES}

@@ -55,6 +55,7 @@ def try_out() -> None:
         processes = {server.name: running.enter_context(_running(server)) for server in _servers(configured)}
         for server in _servers(configured):
             _wait_until_ready(server, processes[server.name])
+        _register_samples(configured)
         _place_and_scan()
         _announce(*_addresses(configured))
         raise CommandRefused(_who_ended(processes))
@@ -151,6 +152,23 @@ def _is_ready(url: str) -> bool:
             return False
 
 
+def _register_samples(configured: Settings) -> None:
+    """Let the sandbox answer for the sample merchants as they stand here; what it knows of them stays as it is."""
+    token = (configured.sandbox_dir / "control-token").read_text(encoding="utf-8").strip()
+    url = f"http://{configured.sandbox_bind}/control/registrations"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Authorization"] = f"Bearer {token}"
+        for sample in samples.SAMPLES:
+            subject = {"referenceMerchantId": sample.merchant.merchant_id, "referenceStoreId": sample.store.store_id}
+            known = session.get(url, params=subject, timeout=_ENDS_WITHIN_S)
+            known.raise_for_status()
+            if not known.json()["registrations"]:
+                entries = samples.psp_entries(sample)
+                added = {**subject, "pspRegistrationResultList": entries}
+                session.post(url, json=added, timeout=_ENDS_WITHIN_S).raise_for_status()
+
+
 def _place_and_scan() -> None:
     _announce("A sample order, and its code for a customer to scan:")
     with opened() as at_hand:
@@ -158,7 +176,10 @@ def _place_and_scan() -> None:
     _announce("The code is scanned as Alipay+ would:")
     scan = command_of(SANDBOX, "scan", code_value, "--psp", _SAMPLE_PSP)
     if subprocess.run(scan, check=False).returncode:  # noqa: S603  # ours alone
-        output.warn("the scan brought no decoded order; the lines above say why")
+        output.warn(
+            "the scan brought no decoded order; the lines above say why. How the sample stands:"
+            " acqp-gateway registrations show --merchant SAMPLE-COFFEE --store SHIBUYA; to begin anew, move var/ aside"
+        )
 
 
 def _announce(*lines: str) -> None:

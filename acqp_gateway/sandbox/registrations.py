@@ -96,9 +96,10 @@ class Registration:
         }
 
     def as_notification(self) -> dict[str, Any]:
-        """The members of a notifyRegistrationStatus about it."""
+        """The members of a notifyRegistrationStatus about it. An id that was made up here nobody else would know."""
+        is_made_up = self.request_id is not None and self.request_id.startswith(_MADE_UP)
         subject = {
-            "registrationRequestId": self.request_id,
+            "registrationRequestId": None if is_made_up else self.request_id,
             "referenceMerchantId": self.merchant_id,
             "referenceStoreId": self.store_id,
         }

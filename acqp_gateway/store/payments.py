@@ -252,14 +252,18 @@ def _require_message(connection: Connection, message_number: int) -> Row[Any]:
 
 
 def attend(store: Store, message_number: int, *, note: str | None, at: datetime) -> bool:
-    """A person has seen to a message; whether that is a change.
+    """A person has seen to a message; whether that is a change. A note may be written, or changed, later.
 
     Raises NotOnRecord, and IllegalState for a message that waited for nobody.
     """
     columns = payment_messages.c
-    waiting = (columns.message_number == message_number, columns.needs_attention, columns.attended_at.is_(None))
+    this = columns.message_number == message_number
     with store.writing() as connection:
         if not _require_message(connection, message_number).needs_attention:
             raise IllegalState(f"message {message_number} waits for nobody")
-        ticked = update(payment_messages).where(*waiting).values(attended_at=at, attended_note=note)
-        return bool(connection.execute(ticked).rowcount)
+        ticked = update(payment_messages).where(this, columns.attended_at.is_(None))
+        changed = connection.execute(ticked.values(attended_at=at, attended_note=note)).rowcount
+        if not changed and note is not None:
+            noted = update(payment_messages).where(this, columns.attended_note.is_distinct_from(note))
+            changed = connection.execute(noted.values(attended_note=note)).rowcount
+        return bool(changed)

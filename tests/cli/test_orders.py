@@ -128,7 +128,7 @@ def test_placing_without_a_registration_says_where_to_look(commands: CommandLine
     assert commands.run(*place, "--store", "S2").stderr.endswith(f"{refused} {see} --store S2\n")
 
 
-def test_an_order_is_shown_by_its_code_too(commands: CommandLine) -> None:
+def test_an_order_is_shown_and_closed_by_its_code_too(commands: CommandLine) -> None:
     commands.open_shop()
     order = commands.place("--code-value", "my code")
     decode("my code")
@@ -136,7 +136,9 @@ def test_an_order_is_shown_by_its_code_too(commands: CommandLine) -> None:
     assert shown == commands.json("orders", "show", order["paymentRequestId"])
     assert len(shown["decodes"]) == 1
     assert "no order nobody's on record" in commands.failed("orders", "show", "nobody's")
-    assert "no order my code on record" in commands.failed("orders", "close", "my code")
+    assert commands.json("orders", "close", "my code")["state"] == "CLOSED"
+    assert "is CLOSED and cannot become PAID" in commands.failed("orders", "mark-paid", "my code")
+    assert "no order nobody's on record" in commands.failed("orders", "close", "nobody's")
 
 
 @pytest.mark.parametrize(

@@ -120,14 +120,16 @@ def test_a_person_attends(commands: CommandLine, till: Till) -> None:
     attended = commands.json("payments", "attend", number, "--note", "refunded by hand")
     assert (attended["number"], attended["needsAttention"], attended["attendedNote"]) == (
         waiting["number"],
-        True,
+        False,
         "refunded by hand",
     )
     assert attended["attendedAt"] is not None
     assert commands.json("payments", "list", "--needs-attention") == []
-    again = commands.run("payments", "attend", number, "--note", "another note")
+    again = commands.run("payments", "attend", number)
     assert (again.exit_code, "already" in again.stderr) == (0, True)
     assert "refunded by hand" in again.stdout
+    changed = commands.json("payments", "attend", number, "--note", "another note")
+    assert (changed["attendedNote"], changed["attendedAt"]) == ("another note", attended["attendedAt"])
     till.notify(order, "second")
     assert commands.json("payments", "list", "--needs-attention") == []
     assert till.state(order) == "PAID"

@@ -121,17 +121,25 @@ def work_through(session: Session) -> None:
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A running `try-out`."""
-    session = Session(
+def trial_session(tmp_path: Path) -> Session:
+    """A shell in which somebody tries the gateway out."""
+    sandbox = f"127.0.0.1:{free_port()}"
+    return Session(
         tmp_path,
         ACQP_BIND=f"127.0.0.1:{free_port()}",
-        ACQP_SANDBOX_BIND=f"127.0.0.1:{free_port()}",
+        ACQP_SANDBOX_BIND=sandbox,
+        ACQP_ALIPAYPLUS_URL=f"http://{sandbox}",
         ACQP_WORKERS="1",
     )
+
+
+@pytest.fixture
+def trial(trial_session: Session) -> Iterator[subprocess.Popen[str]]:
+    """A running `try-out`."""
+    session = trial_session
     with started(
         [PROGRAM, "try-out"],
-        cwd=tmp_path,
+        cwd=session.folder,
         # What the HTTP server warns of is its own business.
         env={**session.environment, "PYTHONWARNINGS": ""},
         stdout=subprocess.PIPE,
@@ -161,7 +169,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(read)
 
 
-def test_a_trial_goes_from_nothing_to_a_verified_answer(trial: subprocess.Popen[str]) -> None:
+def test_a_trial_goes_from_nothing_to_a_verified_answer(trial: subprocess.Popen[str], trial_session: Session) -> None:
     read = read_until(trial, "Ctrl-C ends both")
     assert "SAMPLE-COFFEE" in read
     assert "█▀▀" in read
@@ -170,6 +178,8 @@ def test_a_trial_goes_from_nothing_to_a_verified_answer(trial: subprocess.Popen[
         r"^The gateway serves  http://127\.0\.0\.1:\d+/aps/api/v1/payments/userInitiatedPay$", read, re.M
     )
     assert re.search(r"^The sandbox serves  http://127\.0\.0\.1:\d+/$", read, re.M)
+    checked = trial_session.done("registrations check --merchant SAMPLE-NOODLES --store CHINATOWN")
+    assert "shop sign not readable" in checked
     below = psutil.Process(trial.pid).children(recursive=True)
     assert len(below) > 2
     trial.send_signal(signal.SIGINT)

@@ -36,7 +36,7 @@ def registrations() -> None:
     "psps",
     multiple=True,
     metavar="NAME=STATUS",
-    help="An MPP and its status, such as ALIPAY_CN=APPROVED; may be repeated.",
+    help="An MPP and its status, such as ALIPAY_CN=APPROVED; may be repeated. Those not named are dropped.",
 )
 @click.option("--product", "products", multiple=True, metavar="CODE", help="IN_STORE_PAYMENT otherwise.")
 @click.option("--reason", metavar="TEXT", help="rejectionReason of every MPP that is REJECTED.")
