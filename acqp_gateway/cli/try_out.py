@@ -177,8 +177,8 @@ def _place_and_scan() -> None:
     scan = command_of(SANDBOX, "scan", code_value, "--psp", _SAMPLE_PSP)
     if subprocess.run(scan, check=False).returncode:  # noqa: S603  # ours alone
         output.warn(
-            "the scan brought no decoded order; the lines above say why. How the sample stands:"
-            " acqp-gateway registrations show --merchant SAMPLE-COFFEE --store SHIBUYA; to begin anew, move var/ aside"
+            "the scan brought no decoded order; the lines above say why. How the sample stands: acqp-gateway"
+            " registrations show --merchant SAMPLE-COFFEE --store SHIBUYA; to begin anew, move var/ aside"
         )
 
 

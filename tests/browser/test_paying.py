@@ -142,8 +142,8 @@ def test_the_pin_is_asked_for_and_a_wrong_one_pays_nothing(wallet: Page, market:
     wallet.wait_for_text("end-headline", "Wrong PIN")
     assert wallet.text("end-code") == "F USER_PAYMENT_VERIFICATION_FAILED"
     assert market.accepted(order) == []
-    wallet.click("again-button")
-    look_up(wallet, order.code_value)
+    wallet.click("retry-button")
+    wallet.wait_for("order-view")
     wallet.write("pin", "246810\n")
     paid(wallet)
     assert market.state(order) == "PAID"
@@ -187,7 +187,7 @@ def test_who_leaves_or_waits_too_long_pays_nothing(wallet: Page, market: Market)
     look_up(wallet, order.code_value)
     wallet.click("leave-button")
     wallet.wait_for_text("end-headline", "You have left")
-    short = market.shop.place(expires_in_s=2)
+    short = market.shop.place(expires_in_s=5)
     wallet.click("again-button")
     look_up(wallet, short.code_value)
     wallet.wait_for("order-view")

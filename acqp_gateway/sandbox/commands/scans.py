@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from acqp_gateway.protocol import results
 from acqp_gateway.protocol.currencies import written
 from acqp_gateway.protocol.messages.inquiry_payment import INQUIRY_PAYMENT_API
 from acqp_gateway.sandbox.commands import output
@@ -20,6 +22,13 @@ _DECODED_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.2
 _MOST_MESSAGES = 1_000
 _OF_WALLET = (INQUIRY_PAYMENT_API.name,)
+#: What to do next, by the result code that ended a scan.
+_HINTS = {
+    results.USER_PAYMENT_VERIFICATION_FAILED.code: "The user has a PIN: give it with --pin.",
+    results.USER_BALANCE_NOT_ENOUGH.code: "More money: acqp-gateway sandbox wallet users set --help",
+    results.MERCHANT_NOT_REGISTERED.code: "How it stands: acqp-gateway registrations list, and at the sandbox:"
+    " acqp-gateway sandbox registrations list",
+}
 _ARROWS = {SENT: "->", RECEIVED: "<-"}
 
 
@@ -104,9 +113,19 @@ class _Follower:
 
 def _line(message: Mapping[str, Any]) -> str:
     fault = f", fault {message['fault']}" if message["fault"] else ""
-    said = message["result"] or "no answer"
+    said = _said(message)
     verdict = message["verdict"] if message["direction"] == RECEIVED else _of_answer(message)
     return f"{message['time'][11:23]}  {_ARROWS[message['direction']]} {message['api']}  {said} ({verdict}{fault})"
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """The answer's result, and that of the payment that was asked about: an inquiry succeeds about a failed one."""
+    result = str(message["result"] or "no answer")
+    try:
+        payment = json.loads((message["answer"] or {}).get("body") or "{}").get("paymentResult") or {}
+        return f"{result}, paymentResult {payment['resultStatus']} {payment['resultCode']}"
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return result
 
 
 def _of_answer(message: Mapping[str, Any]) -> str:
@@ -138,5 +157,8 @@ def _end(scan: Mapping[str, Any]) -> Iterator[str]:
         result = scan[name]
         if result and result["resultStatus"] != "S":
             yield f"{name}: {result['resultStatus']} {result['resultCode']}"
+    hint = _HINTS.get((scan["paymentResult"] or scan["result"] or {}).get("resultCode", ""))
+    if hint is not None and scan["state"] in (State.PAYMENT_FAILED, State.REFUSED):
+        yield hint
     if scan["failure"]:
         yield str(scan["failure"])

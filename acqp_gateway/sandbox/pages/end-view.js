@@ -21,6 +21,9 @@ const LOOKS = {
   LAPSED: ["calm", "–", null],
 };
 
+// Nobody has paid, and the code may still be good.
+const MAY_BE_TRIED_AGAIN = new Set(["PAYMENT_FAILED", "NO_ANSWER", "LEFT"]);
+
 /** Show how a scan goes on, or how it ended. */
 export function showEnd(scan) {
   const [tone, mark, done] = LOOKS[scan.state] ?? ["busy", "", 0];
@@ -40,6 +43,7 @@ export function showEnd(scan) {
   setText(byId("end-state"), scan.state === "PAID" ? "" : (scan.stateText ?? ""));
   show(byId("end-state"), scan.state !== "PAID");
   fill(byId("end-facts"), ...facts(scan));
+  show(byId("retry-button"), scan.finished && MAY_BE_TRIED_AGAIN.has(scan.state));
   show(byId("again-button"), scan.finished || !(scan.state in LOOKS));
 }
 
@@ -74,7 +78,7 @@ function told(scan) {
     case "LEFT":
       return { headline: "You have left", advice: "Nothing was paid." };
     case "LAPSED":
-      return { headline: "The time to pay is over", advice: "Nothing was paid. Ask the shop to show the code again." };
+      return { headline: "The time to pay is over", advice: "Nothing was paid. Ask the shop for a new code." };
     default:
       return { headline: scan.state, advice: "" };
   }
@@ -86,7 +90,7 @@ function withoutAnswer({ result, failure }) {
   const why = failure ?? "No answer came that can be believed.";
   return {
     headline: "The gateway does not answer",
-    advice: `${why} If it does not run, start it with: acqp-gateway serve`,
+    advice: `${why.replace(/[^.!?]$/, "$&.")} If it does not run, start it with: acqp-gateway serve`,
   };
 }
 

@@ -17,8 +17,8 @@ export function messageLine(message) {
       make("span", { class: "message-api" }, message.api),
       make(
         "span",
-        { class: `message-result ${toneOf(message.result)}` },
-        message.result ?? "no result",
+        { class: `message-result ${toneOf(message.result, paymentResult(message))}` },
+        [message.result ?? "no result", paymentResult(message)].filter(Boolean).join(" · payment: "),
         message.fault ? make("span", { class: "message-fault" }, ` fault ${message.fault}`) : "",
       ),
       badge(message),
@@ -37,9 +37,18 @@ function arrow(message) {
   return make("span", { class: `arrow arrow-${received ? "received" : "sent"}`, role: "img", "aria-label": text, title: text }, sign);
 }
 
-function toneOf(result) {
-  if (result === "SUCCESS") return "tone-good";
-  return result ? "tone-bad" : "tone-none";
+/** What an inquiry was told of the payment: an answer about a failed one succeeds, too. */
+function paymentResult(message) {
+  try {
+    return JSON.parse(message.answer?.body ?? "{}").paymentResult?.resultCode ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function toneOf(result, payment) {
+  if (result === "SUCCESS" && (payment === null || payment === "SUCCESS")) return "tone-good";
+  return result && payment !== "PAYMENT_IN_PROCESS" ? "tone-bad" : "tone-none";
 }
 
 /** verified; not verified; or none, where nothing came that could have been signed. */

@@ -2,17 +2,21 @@
 // currency, in whole numbers alone.
 
 // ISO 4217 where it is not two decimals. A browser's own table differs: for it IDR has none.
-const NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(" ");
-const THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND".split(" ");
-const FOUR_DECIMALS = ["CLF", "UYW"];
+export const DECIMALS = {
+  ...each("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0),
+  ...each("BHD IQD JOD KWD LYD OMR TND", 3),
+  ...each("CLF UYW", 4),
+};
 // Alipay+ counts rupiah in hundredths that nobody can pay with: values end in 00.
 const SMALLEST_STEP = { IDR: 100n };
 
 /** How many decimals a currency has: 0, 2, 3 or 4. */
 export function decimals(currency) {
-  if (NO_DECIMALS.includes(currency)) return 0;
-  if (THREE_DECIMALS.includes(currency)) return 3;
-  return FOUR_DECIMALS.includes(currency) ? 4 : 2;
+  return Object.hasOwn(DECIMALS, currency) ? DECIMALS[currency] : 2;
+}
+
+function each(currencies, count) {
+  return Object.fromEntries(currencies.split(" ").map((currency) => [currency, count]));
 }
 
 /** An amount as text, such as ¥1,500 or KWD 1.250; as it came where it is none. */

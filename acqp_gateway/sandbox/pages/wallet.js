@@ -237,12 +237,20 @@ byId("leave-button").addEventListener("click", () =>
   }),
 );
 byId("again-button").addEventListener("click", () => {
-  state.watch += 1;
-  sessionStorage.removeItem(LAST_SCAN);
-  byId("code").value = "";
-  fill(byId("messages-live"), "");
-  showView("scan-view");
+  beginAnew("");
   byId("camera-button").focus();
 });
+byId("retry-button").addEventListener("click", () => {
+  beginAnew(state.scan?.codeValue ?? "");
+  byId("code-form").requestSubmit();
+});
+
+function beginAnew(code) {
+  state.watch += 1;
+  sessionStorage.removeItem(LAST_SCAN);
+  byId("code").value = code;
+  fill(byId("messages-live"), "");
+  showView("scan-view");
+}
 
 signIn(begin);
