@@ -267,8 +267,11 @@ class CallFailed(GatewayError):
     """A call to somebody else brought no answer to believe; the text says what to do."""
 
     reason = "call_failed"
-    #: What came back, where anything did, for the record.
+    #: What came back, where anything did, for the record: the body, the HTTP status and the headers by their
+    #: lower-case names.
     answer: bytes | None = None
+    answer_status: int | None = None
+    answer_headers: dict[str, str] | None = None
 
 
 class CallNotSent(CallFailed):

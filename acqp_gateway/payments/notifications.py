@@ -22,7 +22,7 @@ from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.protocol.results import ResultCode, ResultStatus
 from acqp_gateway.store import payments
 from acqp_gateway.store.database import Store
-from acqp_gateway.store.payments import ACCEPTED, REFUSED, Payment, PaymentMessage
+from acqp_gateway.store.payments import ACCEPTED, DENIED, REFUSED, Payment, PaymentMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,14 @@ def _judge(connection: Connection, notification: Notification, order: Row[Any] |
     if notification.result_status == ResultStatus.F:
         return _failed(notification, accepted)
     if accepted is not None:
-        return _repeated(notification, accepted)
+        return _repeated(connection, notification, accepted)
     flags = _flags(connection, notification, order, at)
     if known is not None and known.state == REFUSED:
         flags.append(f"its pushPayment had been refused ({known.result_code})")
+    if known is not None and known.state == DENIED:
+        flags.append("an inquiry had been told that there is no such payment")
+    if notification.payment_id in _named(connection, order, "FAILED"):
+        flags.append("this paymentId had been said to have failed")
     payment = _payment(notification, order, at)
     said = "; ".join(["paid", *flags])
     return _Outcome("APPLIED", results.SUCCESS, said, bool(flags), payment, known)
@@ -113,9 +117,15 @@ def _failed(notification: Notification, accepted: Row[Any] | None) -> _Outcome:
     return _Outcome("FAILED", results.SUCCESS, f"the payment failed: {notification.result_code}")
 
 
-def _repeated(notification: Notification, accepted: Row[Any]) -> _Outcome:
+def _named(connection: Connection, order: Row[Any], *outcomes: str) -> set[str]:
+    return payments.named_before(connection, order.payment_request_id, NOTIFY_PAYMENT_API.name, outcomes)
+
+
+def _repeated(connection: Connection, notification: Notification, accepted: Row[Any]) -> _Outcome:
+    # The payment may have been accepted before anybody named it; whoever did first, did.
+    named = {accepted.payment_id} if accepted.payment_id else _named(connection, accepted, "APPLIED", "REPEATED")
     same = (
-        _may_be_one(accepted.payment_id, notification.payment_id)
+        (notification.payment_id is None or not named or notification.payment_id in named)
         and _may_be_one(accepted.psp_id, notification.psp_id)
         and _may_be_one(accepted.customer_id, notification.customer_id)
     )

@@ -145,13 +145,20 @@ def _settle(connection: Connection, push: Push) -> Verdict:
     if known is not None and known.state != DENIED:
         return _repeat(connection, push, known, order)
     try:
-        if known is not None and push.requested_at < known.denied_at:
+        if known is not None and _is_older(push, known):
             # Alipay+ was told that there is no such payment, and has given it up: this call is older than that.
             raise OrderUnknown("denied_meanwhile")
         _decide(connection, push, order)
     except OrderRefused as refusal:
         return _refuse(connection, push, order, known, refusal)
     return _accept(connection, push, order, known)
+
+
+def _is_older(push: Push, denial: Row[Any]) -> bool:
+    """Whether a call was made before the inquiry that was denied; in one second, which of the two came first."""
+    if push.requested_at == denial.denied_at:
+        return bool(push.arrived_at <= denial.decided_at)
+    return bool(push.requested_at < denial.denied_at)
 
 
 def _decide(connection: Connection, push: Push, order: Row[Any] | None) -> None:
@@ -283,15 +290,17 @@ def _look_into(
     known = payments.find(connection, request.payment_id)
     if known is not None and known.state != DENIED:
         return known
-    if order is not None and denial is not None:
+    if denial is not None:
         payments.deny(connection, _denial(request, order, *denial), known=known)
     return None
 
 
-def _denial(request: inquiry_push_payment.Request, order: Row[Any], requested_at: datetime, at: datetime) -> Payment:
+def _denial(
+    request: inquiry_push_payment.Request, order: Row[Any] | None, requested_at: datetime, at: datetime
+) -> Payment:
     return Payment(
         payment_id=request.payment_id,
-        payment_request_id=order.payment_request_id,
+        payment_request_id=None if order is None else order.payment_request_id,
         code_value=request.code_value,
         api=INQUIRY_PUSH_PAYMENT_API.name,
         state=DENIED,

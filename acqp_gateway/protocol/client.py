@@ -149,7 +149,7 @@ class SigningClient:
         try:
             return self._judge(sent, status, headers, answer)
         except CallFailed as failure:
-            failure.answer = answer
+            failure.answer, failure.answer_status, failure.answer_headers = answer, status, headers
             raise
 
     def _prepared(self, url: str, body: bytes) -> requests.PreparedRequest:

@@ -1,1 +1,1 @@
-"""The other side, for trial only: a stand-in for Alipay+ in a process of its own. Nothing imports it."""
+"""The sandbox: the other side, for trial only, in a process of its own. Nothing imports it."""

@@ -1,4 +1,4 @@
-"""`acqp-gateway sandbox ...`: a program of its own, so that the gateway never imports the stand-in."""
+"""`acqp-gateway sandbox ...`: a program of its own, so that the gateway never imports the sandbox."""
 
 from __future__ import annotations
 

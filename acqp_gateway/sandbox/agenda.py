@@ -48,8 +48,8 @@ class Agenda:
             self._changed.notify()
 
     def _have_hands(self) -> None:
-        """See to it that somebody waits for what comes next."""
-        if self._idle < len(self._waiting) and self._threads < MOST_THREADS:
+        """See to it that somebody waits for what comes next: one is enough, who calls the next before working."""
+        if self._waiting and not self._idle and self._threads < MOST_THREADS:
             self._threads += 1
             # A thread that waits for a peer must not keep the process from ending.
             threading.Thread(target=self._work, name="sandbox-agenda", daemon=True).start()
@@ -65,7 +65,7 @@ class Agenda:
             self._done(scan_id, at)
 
     def _next(self) -> int | None:
-        """The scan whose step is due now, once there is one; None when the process ends."""
+        """The scan whose step is due now, once there is one; None when the process ends or another waits already."""
         with self._changed:
             while not self._stopping.is_set():
                 wait_s = self._seconds_left()
@@ -77,9 +77,12 @@ class Agenda:
                     self._busy[scan_id] = None
                     self._have_hands()
                     return scan_id
+                if self._idle:
+                    break
                 self._idle += 1
                 self._changed.wait(min(wait_s, _LOOK_EVERY_S))
                 self._idle -= 1
+            self._threads -= 1
             return None
 
     def _seconds_left(self) -> float:

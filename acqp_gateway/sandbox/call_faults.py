@@ -15,8 +15,10 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
+from acqp_gateway.protocol import results
 from acqp_gateway.protocol.client import Sent
 from acqp_gateway.protocol.headers import read_signature, write_signature, write_time
+from acqp_gateway.protocol.results import ResultCode
 from acqp_gateway.protocol.signature import Message, sign
 from acqp_gateway.sandbox.faults import FOREIGN_CLIENT_ID, STALE_BY
 
@@ -67,10 +69,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallFault:
-    """One row of the table. `default_ms` is how late the call is sent, `copies` how often at the same time."""
+    """One row of the table. `default_ms` is how late the call is sent, `copies` how often at the same time.
+
+    `answered` is what a gateway says to it, None where it answers as to any other call.
+    """
 
     description: str
     apply: Callable[[Call], Sent]
+    answered: ResultCode | None = None
     needs_previous: bool = False
     default_ms: int | None = None
     copies: int = 1
@@ -127,6 +133,7 @@ CALL_FAULTS: Mapping[str, CallFault] = {
     "stale": CallFault(
         "properly signed with a Request-Time of ten minutes ago: ACCESS_DENIED",
         lambda call: call.signed(request_time=write_time(call.at - STALE_BY)),
+        answered=results.ACCESS_DENIED,
     ),
     "replayed": CallFault(
         "the last call of this API before this one, byte for byte, in its place: answered as it was",
@@ -134,9 +141,15 @@ CALL_FAULTS: Mapping[str, CallFault] = {
         needs_previous=True,
     ),
     "wrong_key": CallFault(
-        "signed with a key that is not Alipay+'s: INVALID_SIGNATURE", lambda call: call.signed(key=_another_key())
+        "signed with a key that is not Alipay+'s: INVALID_SIGNATURE",
+        lambda call: call.signed(key=_another_key()),
+        answered=results.INVALID_SIGNATURE,
     ),
-    "tampered": CallFault("a member is added to the body after signing: INVALID_SIGNATURE", _tampered),
+    "tampered": CallFault(
+        "a member is added to the body after signing: INVALID_SIGNATURE",
+        _tampered,
+        answered=results.INVALID_SIGNATURE,
+    ),
     "duplicate": CallFault(
         "the same body twice at the same time, each freshly signed: both answers agree", _as_it_is, copies=2
     ),
@@ -169,8 +182,12 @@ CALL_FAULTS: Mapping[str, CallFault] = {
         "Request-Time in nanoseconds since 1970: answered like any other",
         _time_form(lambda moment: str(_microseconds(moment) * 1000)),
     ),
-    "time_missing": CallFault("without Request-Time: PARAM_ILLEGAL", lambda call: call.without(REQUEST_TIME)),
-    "time_unsigned": CallFault("another Request-Time than was signed: INVALID_SIGNATURE", _time_unsigned),
+    "time_missing": CallFault(
+        "without Request-Time: PARAM_ILLEGAL", lambda call: call.without(REQUEST_TIME), answered=results.PARAM_ILLEGAL
+    ),
+    "time_unsigned": CallFault(
+        "another Request-Time than was signed: INVALID_SIGNATURE", _time_unsigned, answered=results.INVALID_SIGNATURE
+    ),
     "signature_reordered": CallFault(
         "the parts of Signature in another order and with blanks: answered like any other", _reordered
     ),
@@ -188,15 +205,21 @@ CALL_FAULTS: Mapping[str, CallFault] = {
             {SIGNATURE: f"algorithm=RSA256,signature={quote(base64.b64encode(call.signature_bytes()), safe='')}"}
         ),
     ),
-    "signature_missing": CallFault("without Signature: INVALID_SIGNATURE", lambda call: call.without(SIGNATURE)),
+    "signature_missing": CallFault(
+        "without Signature: INVALID_SIGNATURE",
+        lambda call: call.without(SIGNATURE),
+        answered=results.INVALID_SIGNATURE,
+    ),
     "unknown_key_version": CallFault(
         f"Signature names key version {UNKNOWN_KEY_VERSION}: KEY_NOT_FOUND",
         lambda call: call.with_headers(
             {SIGNATURE: write_signature(call.signature_bytes(), UNKNOWN_KEY_VERSION, blank_after_comma=False)}
         ),
+        answered=results.KEY_NOT_FOUND,
     ),
     "unknown_client": CallFault(
         "properly signed for a Client-Id that nobody knows: INVALID_CLIENT",
         lambda call: call.signed(client_id=FOREIGN_CLIENT_ID),
+        answered=results.INVALID_CLIENT,
     ),
 }

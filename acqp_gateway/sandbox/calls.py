@@ -1,4 +1,4 @@
-"""Every call of the stand-in, in one place: signed, changed by the fault in force, sent, verified, and remembered.
+"""Every call of the sandbox, in one place: signed, changed by the fault in force, sent, verified, and remembered.
 
 As Alipay+ it calls two partners, the gateway and the wallet, each under that partner's own client id.
 """
@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from acqp_gateway.errors import CallFailed, CallNotSent, TimedOut, Unreachable
 from acqp_gateway.protocol.client import Received, Sent, SigningClient
 from acqp_gateway.protocol.keyring import VersionedKeys
 from acqp_gateway.protocol.messages import Api
-from acqp_gateway.protocol.strict_json import read_object, write_object
+from acqp_gateway.protocol.strict_json import write_object
 from acqp_gateway.sandbox.call_faults import CALL_FAULTS, Call, CallFault
 from acqp_gateway.sandbox.faults_in_force import CALLS, SIDES, FaultSetting, FaultsInForce
-from acqp_gateway.sandbox.history import SENT, Entry, History, Verdict, answer_part, request_part
+from acqp_gateway.sandbox.history import SENT, Entry, History, Verdict, answer_part, members_of, request_part
 from acqp_gateway.sandbox.keys import own_keys
 from acqp_gateway.sandbox.partners import Partner
 from acqp_gateway.sandbox.wire import stopping
@@ -57,11 +58,15 @@ _NOT_ABOUT_THIS = "an earlier call was sent in place of this one, and what came 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What came of a call: an answer to believe, or a failure; `note` says what a fault brought to light."""
+    """What came of a call: an answer to believe, or a failure; `note` says what a fault brought to light.
+
+    `sent` is what went over the wire, None where nothing did.
+    """
 
     url: str
     received: Received | None
     failure: CallFailed | None
+    sent: Sent | None = None
     fault: str | None = None
     note: str | None = None
 
@@ -113,13 +118,15 @@ class Calls:
         scan: str | None = None,
         url: str | None = None,
         answer_s: float | None = None,
+        with_nulls: bool = False,
     ) -> Called:
-        """Call an API once; members that are None are left out. Raises KeyFileError, and no failure of the call.
+        """Call an API once. Raises KeyFileError, and no failure of the call.
 
+        Members that are None are left out, unless they go as they are, `with_nulls`.
         `scan` is the scan that the call is part of; `url` an address in place of the configured one; `answer_s`
         how many seconds to wait at most, the API's own time otherwise.
         """
-        body = write_object({name: value for name, value in members.items() if value is not None})
+        given = {name: value for name, value in members.items() if with_nulls or value is not None}
         configured, target = partner.address(self._settings, api)
         keys, peer_keys = self._keys_for(partner)
         client = SigningClient(
@@ -130,7 +137,7 @@ class Calls:
             window_s=self._settings.request_time_window_s,
             clock=self._clock,
         )
-        calling = _Calling(self, api, client, keys, url or configured, target, body, scan)
+        calling = _Calling(self, api, client, keys, url or configured, target, write_object(given), scan)
         return calling.call()
 
     def call_until_answered(
@@ -239,7 +246,7 @@ class _Calling:
         for outcome in outcomes:
             self._remember(outcome, subject, name, note)
         best = next((outcome for outcome in outcomes if outcome.received), outcomes[0])
-        return Called(self.url, best.received, best.failure, name, note)
+        return Called(self.url, best.received, best.failure, best.sent, name, note)
 
     def _signed(self) -> Sent:
         return self.client.sign(self.url, self.body, signed_target=self.target)
@@ -270,15 +277,16 @@ class _Calling:
 
     def _remember(self, outcome: _Outcome, subject: str, fault: str | None, note: str | None) -> None:
         received, failure = outcome.received, outcome.failure
-        answer = None
+        status, answer = None, None
         if received is not None:
             text = "verified" if received.signed else "not signed (believed only because it is a refusal)"
             verdict = Verdict(received.signed, text)
-            answer = answer_part(_lower(received.headers), received.body)
+            status, answer = _status(HTTPStatus.OK), answer_part(_lower(received.headers), received.body)
         else:
             verdict = Verdict(False, failure.reason if failure else "")
             if failure is not None and failure.answer is not None:
-                answer = answer_part({}, failure.answer)
+                status = _status(failure.answer_status)
+                answer = answer_part(failure.answer_headers or {}, failure.answer)
         trouble = str(failure) if failure else note
         self.calls.remember(
             Entry(
@@ -290,7 +298,7 @@ class _Calling:
                 request=request_part(_lower(outcome.sent.headers), outcome.sent.body),
                 verdict=verdict,
                 subject=subject,
-                status="200 OK" if received is not None else None,
+                status=status,
                 answer=answer,
                 fault=fault,
                 facts={"failure": trouble} if trouble else {},
@@ -311,7 +319,7 @@ def _files(*folders: Path) -> list[object]:
 
 def _subject(body: bytes) -> tuple[list[str], str]:
     """All ids by which a call can be told from others, and the one that says whom it is about."""
-    members = read_object(body)
+    members = members_of(body)
     texts = {name: members[name] for name in _SUBJECT_MEMBERS if isinstance(members.get(name), str)}
     return list(texts.values()), next((texts[name] for name in _IS_ABOUT if name in texts), "")
 
@@ -329,6 +337,14 @@ def _result(members: Any) -> str:
     more = {name: value for name, value in members.items() if name != "result"}
     text = f"{result['resultStatus']} {result['resultCode']}"
     return f"{text} {json.dumps(more)[:300]}" if more else text
+
+
+def _status(status: int | None) -> str | None:
+    """A status as history writes it, such as 200 OK."""
+    try:
+        return f"{status} {HTTPStatus(status or 0).phrase}"
+    except ValueError:
+        return None if status is None else str(status)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The control API: what the stand-in has on record, which faults are in force, and what it has seen.
+"""The control API: what the sandbox has on record, which faults are in force, and what it has seen.
 
 Under /control, for the holder of the token alone; JSON in and out, errors too.
 """

@@ -107,7 +107,7 @@ def _elsewhere(exchange: Exchange) -> Outgoing:
 
 def _broken(exchange: Exchange) -> Outgoing:
     answer = replace(exchange.genuine, status="500 Internal Server Error", headers=(("content-type", "text/plain"),))
-    return answer.with_body(b"the stand-in was told to fail\n")
+    return answer.with_body(b"the sandbox was told to fail\n")
 
 
 def _previous(exchange: Exchange) -> Outgoing:

@@ -138,7 +138,7 @@ class History:
     def add(self, entry: Entry) -> None:
         """Keep an entry, and let go of the oldest when there are too many."""
         message = json.dumps(entry.as_json())
-        scan = entry.scan or self._scan_of(_members(entry.request.body))
+        scan = entry.scan or self._scan_of(members_of(entry.request.body))
         with self._store.transaction() as connection:
             added = connection.execute("INSERT INTO history (api, message) VALUES (?, ?)", (entry.api, message))
             entry_id = added.lastrowid or 0
@@ -207,7 +207,7 @@ def verdict_on(
     return Verdict(True, f"verified with key {version}")
 
 
-def _members(body: bytes) -> dict[str, Any]:
+def members_of(body: bytes) -> dict[str, Any]:
     """The members of whatever body there is."""
     try:
         return read_object(body)

@@ -35,7 +35,6 @@ SubjectRule = Callable[[Mapping[str, str]], Subject]
 class Party:
     """One who answers. `client_id` is its partner's, `own_keys` are those by which its answers are signed."""
 
-    name: str
     client_id: str
     own_keys: VersionedKeys[RSAPrivateKey]
     interfaces: Sequence[Interface]
@@ -50,7 +49,6 @@ def alipayplus(settings: Settings, handlers: Mapping[Api, Handler]) -> Party:
     """
     base = urlsplit(settings.alipayplus_url).path
     return Party(
-        name="Alipay+",
         client_id=settings.client_id,
         own_keys=keys.own_keys(settings),
         interfaces=[
@@ -68,7 +66,6 @@ def alipayplus(settings: Settings, handlers: Mapping[Api, Handler]) -> Party:
 def wallet(settings: Settings, handlers: Mapping[Api, Handler]) -> Party:
     """The wallet as Alipay+'s peer. Raises KeyFileError."""
     return Party(
-        name="wallet",
         client_id=settings.sandbox_wallet_client_id,
         own_keys=keys.wallet_keys(settings),
         interfaces=[

@@ -1,4 +1,4 @@
-"""Whom the stand-in calls as Alipay+: the gateway and the wallet, each under its own client id."""
+"""Whom the sandbox calls as Alipay+: the gateway and the wallet, each under its own client id."""
 
 from __future__ import annotations
 

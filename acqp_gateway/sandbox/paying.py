@@ -12,31 +12,20 @@ from typing import Any, Protocol
 from acqp_gateway.clock import Clock, now
 from acqp_gateway.errors import CommandRefused, IllegalState, NotOnRecord
 from acqp_gateway.protocol import results
-from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.sandbox import wire
 from acqp_gateway.sandbox.agenda import Agenda
 from acqp_gateway.sandbox.calls import Calls
 from acqp_gateway.sandbox.scans import Scan, Scans, State
 from acqp_gateway.sandbox.settling import GivesBack, Settling
 from acqp_gateway.sandbox.steps import Steps
+from acqp_gateway.sandbox.wallet.payments import Wish
 from acqp_gateway.settings import Settings
 
 
 class Pays(GivesBack, Protocol):
     """The wallet, as much of it as is needed here."""
 
-    def pay(
-        self,
-        *,
-        psp_id: str,
-        customer_id: str | None,
-        payment_request_id: str,
-        amount: Amount,
-        pin: str | None,
-        until: datetime | None,
-        merchant_id: str | None,
-        store_id: str | None,
-    ) -> object:
+    def confirm(self, wish: Wish) -> object:
         """The user confirms. Raises CommandRefused where that is no payment at all."""
 
     def default_customer(self, psp_id: str) -> str | None:
@@ -88,15 +77,17 @@ class Paying:
             raise IllegalState(f"scan {scan.name} says nothing of what to pay")
         try:
             merchant_id, store_id = _seller(scan.order or {})
-            self._wallet.pay(
-                psp_id=scan.psp_id,
-                customer_id=scan.customer_id,
-                payment_request_id=scan.payment_request_id,
-                amount=scan.payment_amount,
-                pin=pin,
-                until=scan.payable_until,
-                merchant_id=merchant_id,
-                store_id=store_id,
+            self._wallet.confirm(
+                Wish(
+                    psp_id=scan.psp_id,
+                    customer_id=scan.customer_id,
+                    payment_request_id=scan.payment_request_id,
+                    amount=scan.payment_amount,
+                    pin=pin,
+                    until=scan.payable_until,
+                    merchant_id=merchant_id,
+                    store_id=store_id,
+                )
             )
         except CommandRefused as refusal:
             self._steps.payment_failed(scan, results.PROCESS_FAIL.as_members(), str(refusal))

@@ -1,4 +1,4 @@
-"""The registrations that the stand-in has on record, and what the API documents make of one.
+"""The registrations that the sandbox has on record, and what the API documents make of one.
 
 Each merchant, or store of a merchant, has registration requests in their order; the latest one says how it stands.
 """

@@ -1,4 +1,4 @@
-"""The scans of the stand-in: what a wallet's user scanned, what it means, and what became of its payment."""
+"""The scans of the sandbox: what a wallet's user scanned, what it means, and what became of its payment."""
 
 from __future__ import annotations
 

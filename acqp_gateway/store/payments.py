@@ -161,11 +161,11 @@ def deny(connection: Connection, payment: Payment, *, known: Row[Any] | None) ->
     """Write down that an inquiry was told that there is no such payment; the latest inquiry counts."""
     if known is None:
         put(connection, payment)
-    elif payment.denied_at is not None and (known.denied_at is None or known.denied_at < payment.denied_at):
+    elif payment.denied_at is not None and (known.denied_at is None or known.denied_at <= payment.denied_at):
         connection.execute(
             update(payments)
             .where(payments.c.payment_number == known.payment_number)
-            .values(denied_at=payment.denied_at)
+            .values(denied_at=payment.denied_at, decided_at=payment.decided_at)
         )
 
 
@@ -176,6 +176,18 @@ def mark_paid(connection: Connection, order: Row[Any], *, reason: str, at: datet
         .where(orders.c.payment_request_id == order.payment_request_id, orders.c.state != "PAID")
         .values(state="PAID", state_reason=reason, state_since=at)
     )
+
+
+def named_before(connection: Connection, payment_request_id: str, api: str, outcomes: Sequence[str]) -> set[str]:
+    """The paymentIds that messages about an order have named, those with one of these outcomes."""
+    columns = payment_messages.c
+    query = select(columns.payment_id).where(
+        columns.payment_request_id == payment_request_id,
+        columns.api == api,
+        columns.outcome.in_(outcomes),
+        columns.payment_id.is_not(None),
+    )
+    return set(connection.execute(query.distinct()).scalars())
 
 
 def record(connection: Connection, message: PaymentMessage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from acqp_gateway.protocol.currencies import DECIMALS
 from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.sandbox.wallet.money import exchanged
 from tests.browser.chromium import Page
@@ -12,10 +13,15 @@ WRITE = (
     "const money = await import('/pages/money.js');"
     "return money.spokenWithCode({ currency: given[0], value: given[1] });"
 )
+TABLE = "return (await import('/pages/money.js')).DECIMALS;"
 CONVERT = (
     "const money = await import('/pages/money.js');"
     "return money.converted({ currency: given[0], value: given[1] }, given[2], given[3])?.value ?? null;"
 )
+
+
+def test_the_page_knows_the_very_decimals_that_the_wire_has(opened: Page) -> None:
+    assert opened.run(TABLE) == DECIMALS
 
 
 @pytest.mark.parametrize(

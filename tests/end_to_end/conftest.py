@@ -12,6 +12,7 @@ import pytest
 from acqp_gateway.store import orders, payments, registrations
 from acqp_gateway.store.database import Store
 from tests.conftest import STORES, FreshStores
+from tests.end_to_end.line import Line
 from tests.gateway_process import GatewayProcess, free_port, running_gateway
 from tests.http.conftest import ready_store
 from tests.merchants import Shop, open_shop
@@ -24,9 +25,13 @@ _PATIENCE_S = 30.0
 
 @dataclass(frozen=True)
 class Market:
-    """A gateway, a sandbox that plays everybody else, and a shop that sells in JPY to two wallets' users."""
+    """A gateway, a sandbox that plays everybody else, and a shop that sells in JPY to two wallets' users.
+
+    The sandbox calls the gateway over `line`.
+    """
 
     gateway: GatewayProcess
+    line: Line
     sandbox: Sandbox
     store: Store
     shop: Shop
@@ -94,13 +99,19 @@ def running_market(
     shop = open_shop(store)
     approve(shop, "GCASH")
     with running_gateway(url, market_keys, ACQP_ALIPAYPLUS_URL=f"http://127.0.0.1:{sandbox_port}") as gateway:
+        line = Line(gateway.address)
         settings = sandbox_environment(
-            tmp_path_factory.mktemp("market"), market_keys, sandbox_port, gateway_port=gateway.address[1]
+            tmp_path_factory.mktemp("market"),
+            market_keys,
+            sandbox_port,
+            gateway_port=gateway.address[1],
+            ACQP_SANDBOX_GATEWAY_URL=f"http://127.0.0.1:{line.port}",
         )
         process = SandboxProcess(settings)
         sandbox = Sandbox(process, market_keys, gateway.address[1])
-        yield Market(gateway, sandbox, store, shop)
+        yield Market(gateway, line, sandbox, store, shop)
         sandbox.session.close()
+        line.stop()
         status, errors = process.stop(), process.errors()
         process.close()
         assert (status, errors) == (0, "")

@@ -68,7 +68,7 @@ def test_who_scans_after_the_order_s_time_is_refused(market: Market) -> None:
 
 
 def test_who_lets_the_time_pass_cannot_pay(market: Market) -> None:
-    order = market.shop.place(expires_in_s=2)
+    order = market.shop.place(expires_in_s=5)
     scan = market.scan(order.code_value)
     wait_until(order.expires_at)
     assert market.wait_for(scan, lambda found: found["state"] == "LAPSED")["finished"]
@@ -77,9 +77,9 @@ def test_who_lets_the_time_pass_cannot_pay(market: Market) -> None:
 
 
 def test_who_confirms_in_time_pays_though_the_order_expires_meanwhile(market: Market) -> None:
-    order = market.shop.place(expires_in_s=2)
+    order = market.shop.place(expires_in_s=5)
     scan = market.scan(order.code_value)
-    market.set_fault("pushPayment", "late", ms=2500)
+    market.set_fault("pushPayment", "late", ms=5500)
     assert market.pay(scan)["state"] == "PAID"
     assert datetime.now(UTC) > order.expires_at
     assert market.state(order) == "PAID"

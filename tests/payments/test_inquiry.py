@@ -52,9 +52,38 @@ def test_a_payment_that_nobody_knows(till: Till, state: Any) -> None:
 
 
 def test_an_order_that_nobody_knows(till: Till) -> None:
-    order, payment_id = till.shop.place(), new_payment_id()
+    order, payment_id = till.place(), new_payment_id()
     assert till.inquire(order, payment_id, codeValue="nobody's") == UNKNOWN
-    assert till.payment(payment_id) is None
+    kept = till.payment(payment_id)
+    assert kept is not None
+    assert (kept.state, kept.payment_request_id, kept.denied_at) == ("DENIED", None, till.at)
+    # What was denied is the payment, whatever code was named with it.
+    assert till.push(order, payment_id, sent_at=till.at - timedelta(seconds=1)) == Answer("ORDER_NOT_EXIST", "F")
+
+
+def test_of_one_second_the_one_that_came_first_counts(till: Till) -> None:
+    order, payment_id, second = till.place(), new_payment_id(), till.at.replace(microsecond=0)
+    till.at = second + timedelta(milliseconds=300)
+    assert till.inquire(order, payment_id, sent_at=second) == UNKNOWN
+    till.at = second + timedelta(milliseconds=100)
+    assert till.push(order, payment_id, sent_at=second) == Answer("ORDER_NOT_EXIST", "F")
+    another = new_payment_id()
+    till.at = second + timedelta(milliseconds=400)
+    assert till.inquire(order, another, sent_at=second) == UNKNOWN
+    till.at = second + timedelta(milliseconds=600)
+    assert till.inquire(order, another, sent_at=second) == UNKNOWN
+    till.at = second + timedelta(milliseconds=500)
+    assert till.push(order, another, sent_at=second) == Answer("ORDER_NOT_EXIST", "F")
+    till.at = second + timedelta(milliseconds=700)
+    assert till.push(order, new_payment_id(), sent_at=second) == Answer("SUCCESS", "S")
+
+
+def test_a_push_right_after_the_inquiry_is_judged_anew(till: Till) -> None:
+    order, payment_id, second = till.place(), new_payment_id(), till.at.replace(microsecond=0)
+    till.at = second + timedelta(milliseconds=300)
+    assert till.inquire(order, payment_id, sent_at=second) == UNKNOWN
+    till.at = second + timedelta(milliseconds=400)
+    assert till.push(order, payment_id, sent_at=second) == Answer("SUCCESS", "S")
 
 
 def test_the_truth_of_an_accepted_payment_lasts(till: Till) -> None:

@@ -136,6 +136,33 @@ def test_without_a_payment_id_a_repeat_is_a_repeat(till: Till) -> None:
     assert till.accepted(order) == [None]
 
 
+def test_who_is_named_first_is_the_payment(till: Till) -> None:
+    order, payment_id = till.place(), new_payment_id()
+    for name in (None, payment_id, payment_id):
+        assert till.notify(order, name) == SUCCESS
+    assert till.notify(order, new_payment_id()) == SUCCESS
+    assert [outcome for outcome, *_ in till.outcomes(order)] == ["APPLIED", "REPEATED", "REPEATED", "CONFLICT"]
+    assert till.outcomes(order)[-1] == ("CONFLICT", "SUCCESS", True)
+
+
+def test_a_success_after_the_same_payment_s_failure_counts_and_calls_a_person(till: Till) -> None:
+    order, payment_id = till.place(), new_payment_id()
+    till.notify(order, payment_id, paymentResult=FAILED)
+    assert till.notify(order, payment_id) == SUCCESS
+    assert (till.state(order), till.outcomes(order)[-1]) == ("PAID", ("APPLIED", "SUCCESS", True))
+    another, other_id = till.place(), new_payment_id()
+    till.notify(another, other_id, paymentResult=FAILED)
+    assert till.notify(another, new_payment_id()) == SUCCESS
+    assert till.outcomes(another)[-1] == ("APPLIED", "SUCCESS", False)
+
+
+def test_a_success_that_an_inquiry_was_told_does_not_exist_calls_a_person(till: Till) -> None:
+    order, payment_id = till.place(), new_payment_id()
+    till.inquire(order, payment_id)
+    assert till.notify(order, payment_id) == SUCCESS
+    assert (till.state(order), till.outcomes(order)[-1]) == ("PAID", ("APPLIED", "SUCCESS", True))
+
+
 def test_a_failed_payment_leaves_the_order_open(till: Till) -> None:
     order, payment_id = till.place(), new_payment_id()
     before = till.order(order)

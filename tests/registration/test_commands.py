@@ -412,7 +412,7 @@ class TestLists:
         )
         assert (oldest["outcome"], oldest["registrationRequestId"], oldest["applied"]) == ("answered", "R1", True)
         assert json.loads(oldest["rawAnswer"])["result"]["resultCode"] == "SUCCESS"
-        assert newest["rawAnswer"] == "the stand-in was told to fail\n"
+        assert newest["rawAnswer"] == "the sandbox was told to fail\n"
         assert newest["durationMs"] > 0
         assert len(commands.json("registrations", "history", "--request-id", "R1")) == 1
         assert commands.json("registrations", "history", "--needs-person") == []

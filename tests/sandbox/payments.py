@@ -27,6 +27,7 @@ from acqp_gateway.sandbox.scanning import Scanner, WantedScan
 from acqp_gateway.sandbox.scans import Mode, Scan, Scans
 from acqp_gateway.sandbox.settling import Settling
 from acqp_gateway.sandbox.store import SandboxStore
+from acqp_gateway.sandbox.wallet.payments import Wish
 from acqp_gateway.settings import Settings
 from tests.gateway_process import free_port
 from tests.peer import ACQUIRER_ID, CLIENT_ID, Keys
@@ -60,23 +61,12 @@ class StandInWallet:
         self.paid: list[tuple[str | None, Amount, str | None]] = []
         self.refunded: list[str] = []
 
-    def pay(
-        self,
-        *,
-        psp_id: str,
-        customer_id: str | None,
-        payment_request_id: str,
-        amount: Amount,
-        pin: str | None,
-        until: datetime | None,
-        merchant_id: str | None,
-        store_id: str | None,
-    ) -> object:
+    def confirm(self, wish: Wish) -> object:
         """As the wallet does."""
-        assert psp_id == PSP_ID
+        assert wish.psp_id == PSP_ID
         if self.refuses:
             raise self.refuses
-        self.paid.append((customer_id, amount, pin))
+        self.paid.append((wish.customer_id, wish.amount, wish.pin))
         return None
 
     def refund(self, *, psp_id: str, payment_request_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -105,6 +106,21 @@ def test_there_are_only_so_many_threads(stopping: threading.Event, monkeypatch: 
     assert sum(thread.name == "sandbox-agenda" for thread in threading.enumerate()) <= 3
     release.set()
     assert all(left.acquire(timeout=5) for _ in range(10))
+
+
+def test_one_thread_waits_for_all_that_is_due_later(stopping: threading.Event) -> None:
+    found = Agenda(lambda _scan_id: None, stopping=stopping)
+    for scan_id in range(50):
+        found.put(scan_id, soon(3_600))
+    ends_at = time.monotonic() + 5
+    while (waiting := sum(thread.name == "sandbox-agenda" for thread in threading.enumerate())) > 1:
+        assert time.monotonic() < ends_at, waiting
+        time.sleep(0.01)
+    done = threading.Event()
+    found = Agenda(lambda _scan_id: done.set(), stopping=stopping)
+    found.put(1, soon(3_600))
+    found.put(2, soon())
+    assert done.wait(5)
 
 
 def test_what_nobody_foresaw_is_logged_and_tried_again(

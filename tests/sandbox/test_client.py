@@ -215,6 +215,26 @@ def test_a_window_of_zero_takes_any_time(sandbox_keys: Keys) -> None:
         assert client.call(URL, BODY).signed
 
 
+def test_a_failure_carries_what_came_back(client: SigningClient, sandbox_keys: Keys) -> None:
+    headers = signed(sandbox_keys, target=INQUIRY_PATH)
+    with answering(200, headers, SUCCESS), pytest.raises(errors.NotAuthentic) as caught:
+        client.call(URL, BODY)
+    assert (caught.value.answer_status, caught.value.answer) == (200, SUCCESS)
+    assert caught.value.answer_headers is not None
+    assert caught.value.answer_headers.items() >= {name.lower(): text for name, text in headers.items()}.items()
+    with answering(503, {"Retry-After": "5"}, b"busy"), pytest.raises(errors.NotOk) as refused:
+        client.call(URL, BODY)
+    assert (refused.value.answer_status, refused.value.answer) == (503, b"busy")
+    assert refused.value.answer_headers is not None
+    assert refused.value.answer_headers["retry-after"] == "5"
+
+
+def test_a_failure_without_an_answer_carries_none(client: SigningClient) -> None:
+    with answering(200, {}, requests.ConnectionError()), pytest.raises(errors.Unreachable) as caught:
+        client.call(URL, BODY)
+    assert (caught.value.answer, caught.value.answer_status, caught.value.answer_headers) == (None, None, None)
+
+
 @pytest.mark.parametrize("status", [201, 301, 302, 307, 400, 401, 404, 500, 503])
 def test_another_status_than_200_is_not_ok_however_well_signed(
     client: SigningClient, sandbox_keys: Keys, status: int

@@ -15,6 +15,7 @@ from acqp_gateway.sandbox.store import SandboxStore
 from tests.sandbox.processes import Sandbox
 from tests.sandbox.stand_in_gateway import StandInGateway, decoded, said, standing_in
 from tests.sandbox.test_commands import CommandLine, columns
+from tests.sandbox.test_notify import gateway as unsigned_gateway
 
 PAY = ("--psp", "ALIPAY_CN", "--pay", "--speed", "1000")
 
@@ -56,6 +57,22 @@ def test_a_folder_that_cannot_be_used_is_done_without(
     assert commands.json("scan", "CODE", "--psp", "GCASH")["result"]["resultCode"] == "SUCCESS"
 
 
+def test_a_scan_shows_what_it_does_not_believe(commands: CommandLine, sandbox: Sandbox) -> None:
+    trouble = "the answer says success and is not signed; nothing of it is believed"
+    with unsigned_gateway(sandbox, is_signed=False):
+        status, out, err = commands.run("scan", "CODE", "--psp", "GCASH")
+        assert (status, err) == (1, f"acqp-gateway: {trouble}\n")
+        assert out.startswith("userInitiatedPay, as Alipay+ sends it\n")
+        assert "\nThe gateway's answer, HTTP 200\n" in out
+        assert out.endswith(f"\n\nNOT BELIEVED: {trouble}\n")
+        status, out, err = commands.run("scan", "CODE", "--psp", "GCASH", "--json")
+    found = json.loads(out)
+    assert (status, err) == (1, f"acqp-gateway: {trouble}\n")
+    assert found["failure"]["text"] == trouble
+    assert json.loads(found["answer"]["body"])["result"]["resultCode"] == "SUCCESS"
+    assert commands.json("history", "--full")[0]["answer"]["headers"] == found["answer"]["headers"]
+
+
 def test_faults_count_for_a_scan_beside_the_sandbox(commands: CommandLine, gateway: StandInGateway) -> None:
     commands.done("faults", "set", "signature_missing", "--api", "userInitiatedPay", "--times", "1")
     status, out, _ = commands.run("scan", "CODE", "--psp", "GCASH")
@@ -69,7 +86,7 @@ def test_a_payment_is_followed_to_its_end(commands: CommandLine, gateway: StandI
     lines = out.splitlines()
     assert [line[14:] for line in lines if line[14:].startswith("->")] == [
         "-> userInitiatedPay  SUCCESS (signature verified)",
-        "-> inquiryPayment  SUCCESS (signature verified)",
+        "-> inquiryPayment  SUCCESS, paymentResult S SUCCESS (signature verified)",
         "-> pushPayment  SUCCESS (signature verified)",
     ]
     assert lines[-1] == "PAID: Paid."
@@ -108,6 +125,23 @@ def test_what_is_not_paid_ends_with_1(
     gateway.answers[api] = answer
     status, out, _ = commands.run("scan", f"CLI-{api}", *PAY)
     assert (status, out.splitlines()[-2:]) == (1, lines)
+
+
+def test_a_payment_is_followed_past_answers_that_are_no_answers(
+    commands: CommandLine, gateway: StandInGateway, sandbox: Sandbox
+) -> None:
+    doubted = {
+        "deep": "not_understood",
+        "json_array": "not_understood",
+        "http_500": "not_ok",
+        "wrong_key": "not_authentic",
+    }
+    for fault, verdict in doubted.items():
+        sandbox.set_fault(fault, api="inquiryPayment", times=1)
+        lines = commands.done("scan", f"CLI-{fault}", *PAY).splitlines()
+        asked = [line.rpartition("(")[2] for line in lines if "-> inquiryPayment" in line]
+        assert asked == [f"{verdict})", "signature verified)"]
+        assert lines[-1] == "PAID: Paid."
 
 
 def test_a_payment_as_json(commands: CommandLine, gateway: StandInGateway) -> None:

@@ -152,6 +152,23 @@ def _change_and_fail(store: SandboxStore) -> None:
         connection.execute("UPDATE nothing SET ms = 7")
 
 
+def test_a_change_that_cannot_be_kept_leaves_the_store_usable(tmp_path: Path) -> None:
+    store = SandboxStore(tmp_path / "sandbox.db")
+    with pytest.raises(sqlite3.IntegrityError):
+        _write_what_cannot_be_kept(store)
+    with store.transaction() as connection:
+        assert connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'own%'").fetchall() == []
+    store.close()
+
+
+def _write_what_cannot_be_kept(store: SandboxStore) -> None:
+    """What breaks a rule that SQLite looks at when it is to be kept, and not before."""
+    with store.transaction() as connection:
+        connection.execute("CREATE TABLE owners (id INTEGER PRIMARY KEY)")
+        connection.execute("CREATE TABLE owned (o INTEGER REFERENCES owners DEFERRABLE INITIALLY DEFERRED)")
+        connection.execute("INSERT INTO owned VALUES (1)")
+
+
 def test_it_makes_its_own_key_keeps_what_it_knows_and_says_that_nobody_trusts_it(
     environment: dict[str, str], tmp_path: Path, sandbox_keys: Keys
 ) -> None:

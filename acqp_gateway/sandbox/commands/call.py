@@ -9,17 +9,12 @@ from typing import Any
 import click
 
 from acqp_gateway import settings
-from acqp_gateway.protocol.client import Received, SigningClient
-from acqp_gateway.protocol.messages import Api
 from acqp_gateway.protocol.messages.inquiry_customer_id import INQUIRY_CUSTOMER_ID_API
 from acqp_gateway.protocol.messages.inquiry_payment import INQUIRY_PAYMENT_API
 from acqp_gateway.protocol.messages.inquiry_user_info import INQUIRY_USER_INFO_API
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
-from acqp_gateway.protocol.strict_json import write_object
+from acqp_gateway.sandbox import alipayplus
 from acqp_gateway.sandbox.commands import showing
-from acqp_gateway.sandbox.keys import own_keys
-from acqp_gateway.sandbox.partners import wallet
-from acqp_gateway.settings import Settings
 
 APIS = {api.name: api for api in (INQUIRY_PAYMENT_API, INQUIRY_CUSTOMER_ID_API, INQUIRY_USER_INFO_API)}
 _LONGEST_FIELD = 100_000
@@ -51,26 +46,13 @@ def call(api_name: str, psp: str | None, fields: tuple[str, ...], as_json: bool)
     configured = settings.load()
     given = [_field(text) for text in fields]
     members = {"acquirerId": configured.acquirer_id, **({"pspId": PUBLISHED_MPPS.get(psp, psp)} if psp else {})}
-    received = ask_wallet(configured, APIS[api_name], {**members, **dict(given)})
-    if as_json:
-        showing.print_described(received)
-    else:
-        showing.show(received, asked=f"{api_name}, as Alipay+ sends it", answered="The wallet's answer")
-    sys.exit(0 if received.result["resultStatus"] == "S" else 1)
-
-
-def ask_wallet(configured: Settings, api: Api, members: dict[str, Any]) -> Received:
-    """The wallet's answer, verified; members go as they are, null and "" too. Raises CallFailed, KeyFileError."""
-    partner = wallet(configured)
-    url, target = partner.address(configured, api)
-    client = SigningClient(
-        client_id=partner.client_id,
-        signing_keys=own_keys(configured),
-        peer_keys=partner.keys(configured),
-        answer_s=api.peer_waits_s,
-        window_s=configured.request_time_window_s,
+    received = showing.believed(
+        alipayplus.ask_wallet(configured, APIS[api_name], {**members, **dict(given)}),
+        asked=f"{api_name}, as Alipay+ sends it",
+        answered="The wallet's answer",
+        as_json=as_json,
     )
-    return client.call(url, write_object(members), signed_target=target)
+    sys.exit(0 if received.result["resultStatus"] == "S" else 1)
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""`acqp-gateway sandbox faults`: make the stand-in misbehave."""
+"""`acqp-gateway sandbox faults`: make the sandbox misbehave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _api_option = click.option(
 
 @click.group()
 def faults() -> None:
-    """Make the stand-in misbehave by name, in its answers and in its calls.
+    """Make the sandbox misbehave by name, in its answers and in its calls.
 
     It does nothing wrong by itself.
     """

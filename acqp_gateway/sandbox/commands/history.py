@@ -1,4 +1,4 @@
-"""`acqp-gateway sandbox history`: every message that the stand-in received and sent."""
+"""`acqp-gateway sandbox history`: every message that the sandbox received and sent."""
 
 from __future__ import annotations
 

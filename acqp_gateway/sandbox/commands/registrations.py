@@ -1,4 +1,4 @@
-"""`acqp-gateway sandbox registrations`: what the stand-in has on record."""
+"""`acqp-gateway sandbox registrations`: what the sandbox has on record."""
 
 from __future__ import annotations
 

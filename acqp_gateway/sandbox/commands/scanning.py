@@ -75,15 +75,16 @@ def scan(
         sys.exit(0 if is_paid else 1)
     if any(given is not None for given in (mode, speed, pin)):
         raise click.UsageError("--mode, --speed and --pin go with --pay alone.")
-    received = alipayplus.scan(settings.load(), code_value, psp=psp_id, customer_id=customer_id, url=url)
+    received = showing.believed(
+        alipayplus.scan(settings.load(), code_value, psp=psp_id, customer_id=customer_id, url=url),
+        asked="userInitiatedPay, as Alipay+ sends it",
+        answered="The gateway's answer",
+        as_json=as_json,
+    )
     if folder is not None and received.signed:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "signed-text").write_bytes(received.signed_text)
         (folder / "signature").write_bytes(received.signature)
-    if as_json:
-        showing.print_described(received)
-    else:
-        showing.show(received, asked="userInitiatedPay, as Alipay+ sends it", answered="The gateway's answer")
     sys.exit(0 if received.result["resultCode"] == "SUCCESS" else 1)
 
 

@@ -124,7 +124,7 @@ def _said(message: Mapping[str, Any]) -> str:
     try:
         payment = json.loads((message["answer"] or {}).get("body") or "{}").get("paymentResult") or {}
         return f"{result}, paymentResult {payment['resultStatus']} {payment['resultCode']}"
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return result
 
 

@@ -10,9 +10,9 @@ from acqp_gateway.sandbox import server
 
 @click.command()
 def serve() -> None:
-    """Stand in for Alipay+ on this machine.
+    """Play Alipay+, a wallet and its users on this machine.
 
-    Until SIGTERM or Ctrl-C. It answers inquiryRegistrationStatus, signed, from the registrations that
-    `registrations set` enters, and misbehaves as `faults set` says. What it keeps lies in ACQP_SANDBOX_DIR.
+    Until SIGTERM or Ctrl-C. It answers signed, from the registrations that `registrations set` enters and from what
+    `wallet` enters, and misbehaves as `faults set` says. What it keeps lies in ACQP_SANDBOX_DIR.
     """
     server.serve(settings.load())

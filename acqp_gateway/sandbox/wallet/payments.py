@@ -67,32 +67,6 @@ class WalletPayments:
         """The first active user of an MPP: who scans when nobody is named."""
         return self._directory.default_customer(psp_id)
 
-    def pay(
-        self,
-        *,
-        psp_id: str,
-        customer_id: str | None,
-        payment_request_id: str,
-        amount: Amount,
-        pin: str | None = None,
-        until: datetime | None = None,
-        merchant_id: str | None = None,
-        store_id: str | None = None,
-    ) -> WalletPayment:
-        """The user confirms: see `confirm`."""
-        return self.confirm(
-            Wish(
-                psp_id=psp_id,
-                customer_id=customer_id,
-                payment_request_id=payment_request_id,
-                amount=amount,
-                pin=pin,
-                until=until,
-                merchant_id=merchant_id,
-                store_id=store_id,
-            )
-        )
-
     def confirm(self, wish: Wish) -> WalletPayment:
         """Judge a payment by the state of its user and debit what may be debited; result S, F or U (in process).
 

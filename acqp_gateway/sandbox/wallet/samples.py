@@ -46,12 +46,14 @@ _UNLUCKY = (
 
 
 def add_samples(store: SandboxStore, *, clock: Clock = now) -> bool:
-    """Enter the samples into a store that never had them; whether it did so. What was deleted stays deleted."""
+    """Enter the samples into a store that never had them; whether it did so. What was deleted stays deleted.
+
+    Ended half-way, they are all entered the next time.
+    """
     at = clock()
-    with store.transaction() as connection:
+    with store.reading() as connection:
         if connection.execute("SELECT 1 FROM wallet_samples").fetchone():
             return False
-        connection.execute("INSERT INTO wallet_samples VALUES (?)", (write_moment(at),))
     directory = WalletDirectory(store)
     for psp_name, currency, customer_id, name, login_ids, balance in _USERS:
         psp = directory.put_psp(Psp(PUBLISHED_MPPS[psp_name], psp_name, currency))
@@ -67,6 +69,9 @@ def add_samples(store: SandboxStore, *, clock: Clock = now) -> bool:
         directory.put_user(
             User(PUBLISHED_MPPS["ALIPAY_CN"], "ALIPAY_CN", customer_id, name, "CNY", **fields)  # type: ignore[arg-type]  # as written above
         )
+    with store.transaction() as connection:
+        # The mark comes last: without it everything is put in once more.
+        connection.execute("INSERT INTO wallet_samples VALUES (?)", (write_moment(at),))
     return True
 
 

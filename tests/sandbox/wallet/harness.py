@@ -16,6 +16,7 @@ from acqp_gateway.protocol.messages.inquiry_customer_id import INQUIRY_CUSTOMER_
 from acqp_gateway.protocol.messages.inquiry_payment import INQUIRY_PAYMENT_API
 from acqp_gateway.protocol.messages.inquiry_registration_status import INQUIRY_REGISTRATION_STATUS_API
 from acqp_gateway.protocol.messages.inquiry_user_info import INQUIRY_USER_INFO_API
+from acqp_gateway.protocol.messages.notify_push_payment import NOTIFY_PUSH_PAYMENT_API
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
 from acqp_gateway.protocol.objects import Amount
 from acqp_gateway.protocol.signature import Message, verify
@@ -26,11 +27,13 @@ from acqp_gateway.sandbox.faults_in_force import FaultsInForce
 from acqp_gateway.sandbox.history import History
 from acqp_gateway.sandbox.inquiry import Inquiry
 from acqp_gateway.sandbox.registrations import Registrations
+from acqp_gateway.sandbox.scans import Scans
+from acqp_gateway.sandbox.settling import Settling
 from acqp_gateway.sandbox.store import SandboxStore
 from acqp_gateway.sandbox.wallet.answers import WalletAnswers
 from acqp_gateway.sandbox.wallet.control import wallet_blueprint
 from acqp_gateway.sandbox.wallet.directory import WalletDirectory
-from acqp_gateway.sandbox.wallet.payments import WalletPayment, WalletPayments
+from acqp_gateway.sandbox.wallet.payments import WalletPayment, WalletPayments, Wish
 from acqp_gateway.sandbox.wallet.samples import add_samples
 from tests.gateway_process import free_port
 from tests.peer import ACQUIRER_ID, Keys, Reply, SignedRequest
@@ -90,6 +93,7 @@ class Wallet:
         self.faults, self.history = FaultsInForce(self.store), History(self.store)
         self.directory = WalletDirectory(self.store)
         self.payments = WalletPayments(self.store, clock=self.clock)
+        self.scans = Scans(self.store, clock=self.clock)
         answers = WalletAnswers(self.store, acquirer_id=ACQUIRER_ID, clock=self.clock)
         control = control_application(
             "token",
@@ -101,7 +105,11 @@ class Wallet:
         )
         self._control = control.test_client()
         alipayplus = parties.alipayplus(
-            self.settings, {INQUIRY_REGISTRATION_STATUS_API: Inquiry(self.registrations).handle}
+            self.settings,
+            {
+                INQUIRY_REGISTRATION_STATUS_API: Inquiry(self.registrations).handle,
+                NOTIFY_PUSH_PAYMENT_API: Settling(self.scans, self.payments).handle,
+            },
         )
         self.application = Answering(
             self.settings,
@@ -172,7 +180,7 @@ class Wallet:
     def pay(self, **changes: Any) -> WalletPayment:
         """The first user pays 1500 yen, but for the changes."""
         wish = {"psp_id": PSP_ID, "customer_id": CUSTOMER, "payment_request_id": ORDER, "amount": YEN}
-        return self.payments.pay(**cast(Any, {**wish, **changes}))
+        return self.payments.confirm(Wish(**cast(Any, {**wish, **changes})))
 
     def balance(self, customer_id: str = CUSTOMER, psp_id: str = PSP_ID) -> int:
         """What a user has."""

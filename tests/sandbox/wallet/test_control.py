@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
+from acqp_gateway.sandbox.store import SandboxStore
+from acqp_gateway.sandbox.wallet import samples
+from acqp_gateway.sandbox.wallet.directory import WalletDirectory
 from acqp_gateway.sandbox.wallet.samples import add_samples
 from tests.sandbox.wallet.harness import CUSTOMER, ORDER, PSP, PSP_ID, TOKEN, Wallet
 
@@ -66,6 +70,21 @@ def test_the_samples(wallet: Wallet) -> None:
         assert got(wallet, f"payment-codes?pspName={psp}")[0]["customerId"] == user["customerId"]
         quoted = {quote["fromCurrency"] for quote in got(wallet, f"quotes?pspName={psp}")}
         assert quoted >= {"JPY", "USD", "EUR", "SGD"} - {user["currency"]}
+
+
+def test_samples_that_were_entered_half_way_are_entered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SandboxStore(tmp_path / "sandbox.db")
+    with monkeypatch.context() as patched:
+        patched.setattr(samples, "_quote_price", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            add_samples(store)
+    assert len(WalletDirectory(store).users({})) == 1
+    assert add_samples(store) is True
+    assert len(WalletDirectory(store).users({})) == 12
+    assert add_samples(store) is False
+    store.close()
 
 
 def test_what_was_deleted_of_the_samples_stays_deleted(wallet: Wallet) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,7 +84,21 @@ def test_call_asks_as_alipayplus_would(sandbox: Sandbox, commands: CommandLine, 
     assert sent["Client-Id"] == WALLET_CLIENT_ID
     message = Message("POST", USER_INFO, WALLET_CLIENT_ID, sent["Request-Time"], found["request"]["body"].encode())
     verify(message, read_signature(sent["Signature"]).signature, sandbox.keys.alipayplus.public_key())
-    assert [each["api"] for each in sandbox.messages()] == ["inquiryUserInfo", "inquiryPayment"]
+    assert [(each["api"], each["direction"], each["signatureVerified"]) for each in sandbox.messages()] == [
+        ("inquiryUserInfo", "sent", True),
+        ("inquiryUserInfo", "received", True),
+        ("inquiryPayment", "sent", True),
+        ("inquiryPayment", "received", True),
+    ]
+
+
+def test_call_goes_without_a_store_that_cannot_be_opened(
+    commands: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ACQP_SANDBOX_DIR", str(tmp_path / "file"))
+    found = commands.json("call", "inquiryUserInfo", "--psp", PSP, "--field", f"accessToken=SAMPLE-TOKEN-{CUSTOMER}")
+    assert found["result"]["resultCode"] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -115,11 +130,59 @@ def test_call_says_how_a_field_is_written(commands: CommandLine, field: str) -> 
     assert "--field" in err
 
 
-def test_call_believes_nothing_that_is_not_the_wallets(sandbox: Sandbox, commands: CommandLine) -> None:
-    for fault in ("wrong_key", "tampered", "stale"):
-        sandbox.set_fault(fault, api="inquiryUserInfo", times=1)
-        line = commands.failed("call", "inquiryUserInfo", "--psp", PSP, "--field", "accessToken=x")
-        assert "signature is wrong" in line or "Response-Time is not of now" in line
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        ("wrong_key", "the answer's signature is wrong; check their public key"),
+        ("tampered", "the answer's signature is wrong; check their public key"),
+        ("stale", "the answer's Response-Time is not of now; an old answer may have been played back"),
+    ],
+)
+def test_call_shows_what_it_does_not_believe(
+    sandbox: Sandbox, commands: CommandLine, order: str, fault: str, trouble: str
+) -> None:
+    asked = ("call", "inquiryPayment", "--psp", PSP, "--field", f"paymentRequestId={order}")
+    sandbox.set_fault(fault, api="inquiryPayment", times=2)
+    status, out, err = commands.run(*asked)
+    assert (status, err) == (1, f"acqp-gateway: {trouble}\n")
+    assert out.startswith("inquiryPayment, as Alipay+ sends it\nPOST http://127.0.0.1:")
+    assert "\nThe wallet's answer, HTTP 200\n" in out
+    assert "ORDER_NOT_EXIST" in out
+    assert out.endswith(f"\n\nNOT BELIEVED: {trouble}\n")
+    status, out, err = commands.run(*asked, "--json")
+    found = json.loads(out)
+    assert (status, err) == (1, f"acqp-gateway: {trouble}\n")
+    assert found["failure"] == {"reason": "not_authentic", "text": trouble}
+    assert (found["result"], found["members"]) == (None, None)
+    assert (found["answer"]["status"], found["answer"]["signatureVerified"]) == (200, False)
+    sent, received = sandbox.messages()[:2]
+    # What came is kept as it came: the very headers, and the text that should have been signed.
+    assert sent["direction"] == "sent"
+    assert sent["answer"] == {**received["answer"], "headers": sent["answer"]["headers"]}
+    for name in ("client-id", "response-time", "signature"):
+        assert sent["answer"]["headers"][name] == found["answer"]["headers"][name]
+    time, body = sent["answer"]["headers"]["response-time"], found["answer"]["body"]
+    assert sent["answer"]["signedText"] == f"POST {PAYMENT}\n{WALLET_CLIENT_ID}.{time}.{body}"
+    assert (sent["verdict"], sent["failure"]) == ("not_authentic", trouble)
+
+
+def test_call_shows_an_answer_that_is_no_json_as_text(sandbox: Sandbox, commands: CommandLine) -> None:
+    sandbox.set_fault("http_500", api="inquiryUserInfo", times=1)
+    status, out, err = commands.run("call", "inquiryUserInfo", "--psp", PSP, "--field", "accessToken=x")
+    assert (status, err) == (1, "acqp-gateway: the answer had HTTP status 500 instead of 200; check the URL\n")
+    assert "\nThe wallet's answer, HTTP 500\n" in out
+    assert "\nthe sandbox was told to fail\\n\n" in out
+    assert sandbox.messages()[0]["answer"]["status"] == "500 Internal Server Error"
+
+
+def test_call_without_any_answer_is_one_line(sandbox: Sandbox, commands: CommandLine) -> None:
+    sandbox.set_fault("hangs_up", api="inquiryUserInfo", times=1)
+    line = commands.failed("call", "inquiryUserInfo", "--psp", PSP, "--field", "accessToken=x")
+    assert "hung up" in line
+    assert sandbox.messages()[0]["answer"] is None
+
+
+def test_call_believes_a_refusal_that_is_not_signed(sandbox: Sandbox, commands: CommandLine) -> None:
     sandbox.set_fault("unsigned_failure", api="inquiryUserInfo", times=1)
     _, out, _ = commands.run("call", "inquiryUserInfo", "--psp", PSP, "--field", "accessToken=x")
     assert "PROCESS_FAIL, NOT SIGNED" in out
