@@ -19,9 +19,11 @@ from acqp_gateway.protocol.wsgi import GateBeforeApplication, raw_target
 from acqp_gateway.sandbox.faults import FAULTS, Exchange
 from acqp_gateway.sandbox.faults_in_force import FaultSetting, FaultsInForce
 from acqp_gateway.sandbox.history import (
+    LONGEST_BODY,
     RECEIVED,
     Entry,
     History,
+    Part,
     Verdict,
     answer_part,
     request_part,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger("acqp_gateway.sandbox")
+
+_NOT_KEPT = ("authorization", "cookie", "proxy-authorization")
+_LONGEST_UNVERIFIED_BODY = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,11 @@ class Answering:
         )
         return FAULTS[setting.fault].apply(exchange)
 
+    def _kept_part(self, arrived: _Arrived, verdict: Verdict) -> Part:
+        """What is kept of a request: of one that anybody may have sent the beginning, and no passwords of theirs."""
+        headers = {name: text for name, text in arrived.headers.items() if name not in _NOT_KEPT}
+        return request_part(headers, arrived.body, LONGEST_BODY if verdict.verified else _LONGEST_UNVERIFIED_BODY)
+
     def _remember(
         self,
         arrived: _Arrived,
@@ -194,7 +204,7 @@ class Answering:
             api=api,
             method=arrived.method,
             target=arrived.target,
-            request=request_part(arrived.headers, arrived.body),
+            request=self._kept_part(arrived, verdict),
             verdict=verdict,
             subject=subject.text,
             status=outgoing.status,

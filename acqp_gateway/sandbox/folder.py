@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from acqp_gateway.errors import NotOnRecord, SettingError
@@ -31,6 +34,23 @@ def prepare(folder: Path) -> None:
         raise SettingError(f"{folder}: cannot be made ({error.strerror}); choose another ACQP_SANDBOX_DIR") from None
     if not token_file(folder).exists():
         write_new_file(token_file(folder), f"{secrets.token_urlsafe(32)}\n".encode(), mode=0o600)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within this block no other sandbox serves from this folder: both would go on with the same payments.
+
+    Raises SettingError when another does.
+    """
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingError(
+                f"{folder}: another sandbox serves from here; end it, or choose another folder:"
+                " ACQP_SANDBOX_DIR=var/sandbox2 acqp-gateway sandbox serve"
+            ) from None
+        yield
 
 
 def read_token(folder: Path) -> str:

@@ -30,15 +30,16 @@ SENT = "sent"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A request or an answer: its headers, its bytes, and the header that carries its time."""
+    """A request or an answer: its headers, its bytes, of which `longest` are kept, and the header with its time."""
 
     headers: Mapping[str, str]
     body: bytes
     time_header: str
+    longest: int = LONGEST_BODY
 
     def as_json(self, method: str, target: str) -> dict[str, Any]:
         """The part for a person, with the text that was, or had to be, signed."""
-        text = self.body[:LONGEST_BODY].decode("utf-8", "backslashreplace")
+        text = self.body[: self.longest].decode("utf-8", "backslashreplace")
         client_id, time = self.headers.get("client-id"), self.headers.get(self.time_header)
         signed = None
         if client_id is not None and time is not None:
@@ -47,14 +48,14 @@ class Part:
             "headers": dict(self.headers),
             "body": text,
             "bodyBytes": len(self.body),
-            "bodyIsCut": len(self.body) > LONGEST_BODY,
+            "bodyIsCut": len(self.body) > self.longest,
             "signedText": signed,
         }
 
 
-def request_part(headers: Mapping[str, str], body: bytes) -> Part:
+def request_part(headers: Mapping[str, str], body: bytes, longest: int = LONGEST_BODY) -> Part:
     """A request; header names in lower case."""
-    return Part(headers, body, "request-time")
+    return Part(headers, body, "request-time", longest)
 
 
 def answer_part(headers: Mapping[str, str], body: bytes) -> Part:

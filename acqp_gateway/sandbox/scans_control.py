@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from acqp_gateway.errors import IllegalValue, NotOnRecord
 from acqp_gateway.protocol.fields import Text
 from acqp_gateway.protocol.mpps import PUBLISHED_MPPS
-from acqp_gateway.sandbox.control_input import body, whole_number
+from acqp_gateway.sandbox.control_input import body, body_if_any, whole_number
 from acqp_gateway.sandbox.paying import Paying
 from acqp_gateway.sandbox.scanning import Scanner, WantedScan
 from acqp_gateway.sandbox.scans import MOST_SCANS, Mode, Scans
@@ -78,7 +78,7 @@ def scans_blueprint(scans: Scans, scanner: Scanner, paying: Paying) -> Blueprint
 
     @routes.post("/scans/<scan_id>/pay")
     def pay(scan_id: str) -> dict[str, Any]:
-        given = _body_if_any()
+        given = body_if_any()
         pin = given.pop("pin", None)
         if given or not (pin is None or (isinstance(pin, str) and 0 < len(pin) <= 64)):
             raise IllegalValue('there may be "pin" alone, a text of 1 to 64 characters')
@@ -86,15 +86,11 @@ def scans_blueprint(scans: Scans, scanner: Scanner, paying: Paying) -> Blueprint
 
     @routes.post("/scans/<scan_id>/leave")
     def leave(scan_id: str) -> dict[str, Any]:
-        if _body_if_any():
+        if body_if_any():
             raise IllegalValue("there is nothing to say but {}")
         return {"scan": paying.leave(_number(scan_id)).as_control()}
 
     return routes
-
-
-def _body_if_any() -> dict[str, Any]:
-    return body() if request.content_length else {}
 
 
 def _number(scan_id: str) -> int:

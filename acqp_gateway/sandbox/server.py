@@ -54,11 +54,17 @@ def serve(settings: Settings) -> None:
     os.umask(0o077)
     listener = listen(settings.sandbox_bind)
     prepare(settings)
-    _Server(settings, listener).run()
+    with folder.held(settings.sandbox_dir):
+        _Server(settings, listener).run()
 
 
 def prepare(settings: Settings) -> None:
     """Make what is missing and check what is there. Raises SettingError, KeyFileError."""
+    if settings.client_id == settings.sandbox_wallet_client_id:
+        raise SettingError(
+            f"sandbox_wallet_client_id is the gateway's own client id, {settings.client_id}; give the wallet another"
+            " one: ACQP_SANDBOX_WALLET_CLIENT_ID=5YWALLET00000001"
+        )
     keys.gateway_keys(settings)
     folder.prepare(settings.sandbox_dir)
     folder.read_token(settings.sandbox_dir)

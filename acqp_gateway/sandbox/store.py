@@ -86,8 +86,11 @@ class SandboxStore:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection for the caller alone; what it wrote is kept unless it raises."""
+        """The connection for the caller alone; what it wrote is kept unless it raises. One within another is one."""
         with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -31,6 +32,20 @@ class _Kept(Protocol):
     def as_control(self) -> dict[str, Any]: ...
 
 
+_Answer = Callable[[], dict[str, Any]]
+
+
+def _in_one_transaction(directory: WalletDirectory, change: _Answer) -> _Answer:
+    """A change that reads what is on record first: nobody pays or is paid in between."""
+
+    @functools.wraps(change)
+    def changed() -> dict[str, Any]:
+        with directory.transaction():
+            return change()
+
+    return changed
+
+
 def wallet_blueprint(directory: WalletDirectory, payments: WalletPayments, *, clock: Clock = now) -> Blueprint:
     """The routes under /control/wallet."""
     routes = Blueprint("wallet", __name__)
@@ -52,6 +67,7 @@ def _add_psps(routes: Blueprint, directory: WalletDirectory) -> None:
         }
 
     @routes.post("/wallet/psps")
+    @functools.partial(_in_one_transaction, directory)
     def put_psp() -> dict[str, Any]:
         given = body()
         known = _known_psp(directory, given)
@@ -72,6 +88,7 @@ def _add_users(routes: Blueprint, directory: WalletDirectory) -> None:
         return {"users": _written(directory.users(_filters(directory, "customerId")))}
 
     @routes.post("/wallet/users")
+    @functools.partial(_in_one_transaction, directory)
     def put_user() -> dict[str, Any]:
         given = body()
         psp = _known_psp(directory, given) or _new_psp(directory, given)
@@ -92,6 +109,7 @@ def _add_tokens(routes: Blueprint, directory: WalletDirectory) -> None:
         return {"tokens": _written(directory.tokens(_filters(directory, "customerId")))}
 
     @routes.post("/wallet/tokens")
+    @functools.partial(_in_one_transaction, directory)
     def put_token() -> dict[str, Any]:
         given = body()
         known = directory.token(_text(given, "accessToken") or "")
@@ -112,6 +130,7 @@ def _add_payment_codes(routes: Blueprint, directory: WalletDirectory, clock: Clo
         return {"paymentCodes": _written(directory.payment_codes(_filters(directory, "customerId")))}
 
     @routes.post("/wallet/payment-codes")
+    @functools.partial(_in_one_transaction, directory)
     def put_payment_code() -> dict[str, Any]:
         given = body()
         known = directory.payment_code(_text(given, "paymentCode") or "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from acqp_gateway.errors import AlreadyOnRecord, IllegalState, IllegalValue, NotOnRecord
@@ -34,6 +35,12 @@ class WalletDirectory:
 
     def __init__(self, store: SandboxStore) -> None:
         self._store = store
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in this block is one change; nothing of it is kept if it raises."""
+        with self._store.transaction():
+            yield
 
     # -- MPPs
 
