@@ -42,7 +42,7 @@ class Steps:
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Also make the key pair of the stand-in for Alipay+, and trust it where no key of Alipay+'s lies yet.",
+    help="Also make the key pair of the sandbox, and trust it where no key of Alipay+'s lies yet.",
 )
 @click.option("--sample", is_flag=True, help="Also enter sample merchants; implies --sandbox.")
 @json_option
@@ -120,7 +120,7 @@ def _make_sandbox_keys(settings: Settings, steps: Steps) -> None:
 
 
 def _trust_sandbox(settings: Settings, steps: Steps) -> None:
-    """Only where no key of Alipay+'s lies: the real one must never give way to a stand-in's."""
+    """Only where no key of Alipay+'s lies: the real one must never give way to the sandbox's."""
     stand_in = keyring.read_private_keys(settings.sandbox_keys_dir, ALIPAYPLUS_KEY_PREFIX)
     version, key = stand_in.newest_version, stand_in.newest.public_key()
     trusted = keyring.read_public_keys(settings.keys_dir).by_version

@@ -104,7 +104,7 @@ def _unless_own(finding: Finding, own_keys: Sequence[RSAPublicKey]) -> Finding:
 
 
 def sandbox_keys_in_use(settings: Settings) -> list[Path]:
-    """The files among Alipay+'s keys that hold the stand-in's key. Raises KeyFileError."""
+    """The files among Alipay+'s keys that hold the sandbox's key. Raises KeyFileError."""
     stand_in = keyring.read_private_keys(settings.sandbox_keys_dir, ALIPAYPLUS_KEY_PREFIX)
     theirs = [key.public_key() for key in stand_in.by_version.values()]
     return [

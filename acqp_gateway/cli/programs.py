@@ -14,7 +14,7 @@ GUNICORN = (
     "python:acqp_gateway.server.gunicorn_conf",
     "acqp_gateway.server.application:app",
 )
-#: The gateway never imports its stand-in for the other side.
+#: The gateway never imports the sandbox.
 SANDBOX = "acqp_gateway.sandbox"
 
 
